@@ -1,0 +1,1 @@
+//! Stockade: an actor-based in-memory commerce engine.
