@@ -1,0 +1,164 @@
+//! An adjustment: one or many stocks corrected together, all or nothing.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AdjustmentId, Owner, Refusal, StockKey, Timestamp,
+    catalogue::StockDelta,
+    limits::{ADJUSTMENT_LINES_MAX, QUANTITY_MAX, TEXT_MAX},
+    refusal::check_text,
+    stock::{Give, Take},
+};
+
+/// Why stock is corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// Goods came in.
+    Received,
+    /// Units broke.
+    Damaged,
+    /// Units cannot be found.
+    Lost,
+    /// Units were found.
+    Found,
+    /// Units came back.
+    Returned,
+    /// The books were wrong.
+    Correction,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjust {
+    /// Which stocks, by how much; the same stock twice is summed.
+    pub deltas: Vec<StockDelta>,
+    /// Why.
+    pub reason: Reason,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+}
+
+/// An adjustment that was decided. It has no further life: its event is its state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjusted {
+    /// Its id.
+    pub id: AdjustmentId,
+    /// Which stocks, by how much.
+    pub deltas: Vec<StockDelta>,
+    /// Why.
+    pub reason: Reason,
+    /// The caller's own name for it.
+    pub reference: Option<Box<str>>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdjustmentEvent {
+    /// Stocks were corrected; adopts the minuses that were taken, gives the pluses.
+    Adjusted(Box<Adjusted>),
+}
+
+impl Reason {
+    /// Its name, as clients write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Damaged => "damaged",
+            Self::Lost => "lost",
+            Self::Found => "found",
+            Self::Returned => "returned",
+            Self::Correction => "correction",
+        }
+    }
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Received, Self::Damaged, Self::Lost, Self::Found, Self::Returned, Self::Correction]
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
+}
+
+impl Adjust {
+    /// Checks it and sums what it says twice of one stock; what sums to nothing is left out.
+    ///
+    /// # Errors
+    /// No stock, too many, a delta out of range, or nothing left.
+    pub fn check(&self) -> Result<Vec<StockDelta>, Refusal> {
+        if self.deltas.is_empty() || self.deltas.len() > ADJUSTMENT_LINES_MAX {
+            let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
+            return Err(Refusal::invalid("adjustments", detail));
+        }
+        if let Some(reference) = &self.reference {
+            check_text("reference", reference, TEXT_MAX)?;
+        }
+        let mut places = rustc_hash::FxHashMap::default();
+        let mut sums: Vec<StockDelta> = Vec::with_capacity(self.deltas.len());
+        for (index, StockDelta { stock, delta }) in self.deltas.iter().enumerate() {
+            if *delta == 0 || delta.unsigned_abs() > QUANTITY_MAX {
+                let detail = format!("must be from -{QUANTITY_MAX} to {QUANTITY_MAX} and not 0");
+                return Err(Refusal::invalid(format!("adjustments/{index}/delta"), detail));
+            }
+            let place = *places.entry(*stock).or_insert(sums.len());
+            match sums.get_mut(place) {
+                Some(sum) => sum.delta += delta,
+                None => sums.push(StockDelta { stock: *stock, delta: *delta }),
+            }
+        }
+        sums.retain(|sum| sum.delta != 0);
+        if sums.is_empty() {
+            return Err(Refusal::invalid("adjustments", "must not cancel each other out"));
+        }
+        Ok(sums)
+    }
+
+    /// The decision, once every minus was taken.
+    #[must_use]
+    pub fn decide(
+        self,
+        id: AdjustmentId,
+        deltas: Vec<StockDelta>,
+        at: Timestamp,
+    ) -> AdjustmentEvent {
+        let reference = self.reference.map(Into::into);
+        AdjustmentEvent::Adjusted(Box::new(Adjusted {
+            id,
+            deltas,
+            reason: self.reason,
+            reference,
+            at,
+        }))
+    }
+}
+
+/// What deltas take from stocks before they are decided.
+pub fn takes(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Take)> {
+    deltas
+        .iter()
+        .filter(|delta| delta.delta < 0)
+        .map(|delta| (delta.stock, Take::Minus { quantity: delta.delta.unsigned_abs() }))
+}
+
+/// What deltas give to stocks once they are decided.
+pub fn gives(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Give)> {
+    deltas
+        .iter()
+        .filter(|delta| delta.delta > 0)
+        .map(|delta| (delta.stock, Give::Plus { quantity: delta.delta.unsigned_abs() }))
+}
+
+impl AdjustmentEvent {
+    /// Its owner.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        let Self::Adjusted(adjusted) = self;
+        Owner::adjustment(adjusted.id)
+    }
+}

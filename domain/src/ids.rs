@@ -1,0 +1,163 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A place in the journal: events are numbered in the order in which they were appended.
+pub type Sequence = u64;
+
+/// The number of a workflow of one owner. An owner counts its workflows, so that (owner, step) names one of them for ever:
+/// two part shipments of one order are two steps.
+pub type Step = u32;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A product of the catalogue.
+    ProductId,
+    /// A shop: what sells, in one currency.
+    ShopId,
+    /// A warehouse: where stock is.
+    WarehouseId,
+    /// An order.
+    OrderId,
+    /// A reservation without an order (a hold).
+    ReservationId,
+    /// A transfer of stock between two warehouses.
+    TransferId,
+    /// An adjustment of one or many stocks.
+    AdjustmentId,
+    /// A customer.
+    CustomerId,
+}
+
+/// One stock: one product in one warehouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StockKey {
+    /// Of which product.
+    pub product: ProductId,
+    /// In which warehouse.
+    pub warehouse: WarehouseId,
+}
+
+impl StockKey {
+    /// The stock of `product` in `warehouse`.
+    #[must_use]
+    pub fn new(warehouse: WarehouseId, product: ProductId) -> Self {
+        Self { product, warehouse }
+    }
+}
+
+impl fmt::Display for StockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "product {} in warehouse {}", self.product, self.warehouse)
+    }
+}
+
+/// Who owns a workflow, and under which key a stock keeps a reservation.
+///
+/// Kind and id are packed into one word (`id * 8 + kind`): a live reservation is a map entry of two words, and a small
+/// number stays small in the journal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Owner(u64);
+
+/// The kinds of owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum OwnerKind {
+    /// An order.
+    Order,
+    /// A reservation without an order.
+    Hold,
+    /// A transfer.
+    Transfer,
+    /// An adjustment.
+    Adjustment,
+    /// A product, for the stock it is created or replaced with.
+    Product,
+}
+
+impl Owner {
+    fn pack(kind: u64, id: u64) -> Self {
+        Self(id << 3 | kind)
+    }
+
+    /// The order `id` as an owner.
+    #[must_use]
+    pub fn order(id: OrderId) -> Self {
+        Self::pack(0, id.0)
+    }
+
+    /// The hold `id` as an owner.
+    #[must_use]
+    pub fn hold(id: ReservationId) -> Self {
+        Self::pack(1, id.0)
+    }
+
+    /// The transfer `id` as an owner.
+    #[must_use]
+    pub fn transfer(id: TransferId) -> Self {
+        Self::pack(2, id.0)
+    }
+
+    /// The adjustment `id` as an owner.
+    #[must_use]
+    pub fn adjustment(id: AdjustmentId) -> Self {
+        Self::pack(3, id.0)
+    }
+
+    /// The product `id` as an owner.
+    #[must_use]
+    pub fn product(id: ProductId) -> Self {
+        Self::pack(4, id.0)
+    }
+
+    /// Which kind of owner this is.
+    #[must_use]
+    pub fn kind(self) -> OwnerKind {
+        match self.0 & 7 {
+            0 => OwnerKind::Order,
+            1 => OwnerKind::Hold,
+            2 => OwnerKind::Transfer,
+            3 => OwnerKind::Adjustment,
+            _ => OwnerKind::Product,
+        }
+    }
+
+    /// The id within its kind.
+    #[must_use]
+    pub fn id(self) -> u64 {
+        self.0 >> 3
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind() {
+            OwnerKind::Order => "order",
+            OwnerKind::Hold => "reservation",
+            OwnerKind::Transfer => "transfer",
+            OwnerKind::Adjustment => "adjustment",
+            OwnerKind::Product => "product",
+        };
+        write!(f, "{kind} {}", self.id())
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,61 @@
+//! The named maxima of the domain. Each says why it stands where it stands.
+
+/// The most units one line, adjustment or policy may name: far above any real order, far below what sums could overflow.
+pub const QUANTITY_MAX: u64 = 1_000_000_000;
+
+/// The most units one stock may hold: a million lines of the largest quantity still add up exactly.
+pub const ON_HAND_MAX: u64 = 1_000_000_000_000_000;
+
+/// The highest price of one unit, in minor units.
+pub const PRICE_MAX: i64 = 1_000_000_000_000;
+
+/// The highest total of an order, in minor units: it stays an exact integer in every JSON reader (below 2^53).
+pub const TOTAL_MAX: i64 = 9_000_000_000_000_000;
+
+/// The most lines of one order: the largest real invoice known to us has 1,114.
+pub const ORDER_LINES_MAX: usize = 2_000;
+
+/// The most lines of one reservation.
+pub const HOLD_LINES_MAX: usize = 2_000;
+
+/// The most stocks of one adjustment.
+pub const ADJUSTMENT_LINES_MAX: usize = 1_000;
+
+/// The most orders of one batch.
+pub const BATCH_ORDERS_MAX: usize = 1_000;
+
+/// The most live holds of one customer on one product: hoarding stock with reservations is the attack on a system like this.
+pub const HOLDS_PER_PRODUCT_MAX: usize = 10;
+
+/// The most live holds of one owner key.
+pub const HOLDS_PER_OWNER_MAX: usize = 1_000;
+
+/// The most payments recorded on one order, so that an order's size is bounded.
+pub const PAYMENTS_MAX: usize = 1_000;
+
+/// The most shipments, and the most returns, recorded on one order.
+pub const PARCELS_MAX: usize = 10_000;
+
+/// The longest payment deadline, in milliseconds: 7 days.
+pub const PAYMENT_DEADLINE_MS_MAX: u64 = 7 * 24 * 3_600_000;
+
+/// The payment deadline of a shop that names none, in milliseconds: 30 minutes.
+pub const PAYMENT_DEADLINE_MS_DEFAULT: u64 = 30 * 60_000;
+
+/// The longest time to live of a reservation, in milliseconds: 7 days.
+pub const HOLD_TTL_MS_MAX: u64 = 7 * 24 * 3_600_000;
+
+/// The time to live of a reservation that names none, in milliseconds: 15 minutes.
+pub const HOLD_TTL_MS_DEFAULT: u64 = 15 * 60_000;
+
+/// The longest name, sku, reference or reason, in bytes.
+pub const TEXT_MAX: usize = 255;
+
+/// The longest description or note, in bytes.
+pub const LONG_TEXT_MAX: usize = 10_000;
+
+/// The most attributes or metadata entries of one thing.
+pub const ATTRIBUTES_MAX: usize = 50;
+
+/// The most warehouses a shop draws from.
+pub const SHOP_WAREHOUSES_MAX: usize = 100;

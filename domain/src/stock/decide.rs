@@ -1,0 +1,87 @@
+use super::{Stock, StockCommand, StockEvent, Take};
+use crate::{
+    Owner, Quantity, Refusal, Shortage, Step, StockKey, Timestamp,
+    limits::{ON_HAND_MAX, QUANTITY_MAX, TEXT_MAX},
+    refusal::check_text,
+};
+
+impl Stock {
+    /// Grants a take or says what there is instead.
+    ///
+    /// # Errors
+    /// [`Refusal::InsufficientStock`] with what could be given, never half a take; or a take of nothing.
+    pub fn take(
+        &self,
+        stock: StockKey,
+        owner: Owner,
+        step: Step,
+        take: Take,
+    ) -> Result<StockEvent, Refusal> {
+        let (wanted, available) = match take {
+            Take::Reserve { quantity } => (quantity, self.available()),
+            Take::Consume { entry, quantity } => {
+                (quantity, self.reserved_for(entry).min(self.on_hand))
+            }
+            Take::TransferOut { quantity } | Take::Minus { quantity } => {
+                (quantity, self.removable())
+            }
+        };
+        if wanted == 0 {
+            return Err(Refusal::invalid("quantity", "must be at least 1"));
+        }
+        if wanted > available {
+            return Err(short(stock, wanted, available));
+        }
+        Ok(StockEvent::Taken { stock, owner, step, take })
+    }
+
+    /// Decides what a caller asks of this stock alone.
+    ///
+    /// # Errors
+    /// A count or limit below what is already promised, or a field out of range.
+    pub fn decide(
+        &self,
+        stock: StockKey,
+        command: &StockCommand,
+        at: Timestamp,
+    ) -> Result<StockEvent, Refusal> {
+        match command {
+            StockCommand::Recount { on_hand, reason } => {
+                check_text("reason", reason, TEXT_MAX)?;
+                check_units("on_hand", *on_hand, ON_HAND_MAX)?;
+                if on_hand + self.backorder_limit < self.reserved {
+                    return Err(short(stock, self.reserved, on_hand + self.backorder_limit));
+                }
+                let reason = reason.as_str().into();
+                Ok(StockEvent::Recounted { stock, from: self.on_hand, to: *on_hand, reason, at })
+            }
+            StockCommand::SetPolicy { safety_stock, backorder_limit } => {
+                let safety_stock = safety_stock.unwrap_or(self.safety_stock);
+                let backorder_limit = backorder_limit.unwrap_or(self.backorder_limit);
+                check_units("safety_stock", safety_stock, QUANTITY_MAX)?;
+                check_units("backorder_limit", backorder_limit, QUANTITY_MAX)?;
+                if self.on_hand + backorder_limit < self.reserved {
+                    return Err(short(stock, self.reserved, self.on_hand + backorder_limit));
+                }
+                Ok(StockEvent::PolicyChanged { stock, safety_stock, backorder_limit, at })
+            }
+        }
+    }
+}
+
+fn check_units(field: &str, units: Quantity, max: Quantity) -> Result<(), Refusal> {
+    if units > max {
+        return Err(Refusal::invalid(field, format!("must be at most {max}")));
+    }
+    Ok(())
+}
+
+fn short(stock: StockKey, wanted: Quantity, available: Quantity) -> Refusal {
+    Refusal::InsufficientStock(vec![Shortage {
+        product: stock.product,
+        warehouse: Some(stock.warehouse),
+        wanted,
+        available,
+        frees_at: None,
+    }])
+}

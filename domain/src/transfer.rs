@@ -1,0 +1,301 @@
+//! A transfer: units of one product move from one warehouse to another, at once or over the road.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Owner, ProductId, Quantity, Refusal, Step, StockKey, Timestamp, TransferId, WarehouseId,
+    limits::TEXT_MAX,
+    refusal::{check_quantity, check_text},
+    stock::{Give, Take},
+};
+
+/// The state of one transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// As it was dispatched.
+    pub dispatched: Dispatched,
+    /// Units that came in at the other end.
+    pub received: Quantity,
+    /// Units that will not come: lost on the way, or written off.
+    pub missing: Quantity,
+    /// Units that went back to where they left.
+    pub restocked: Quantity,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// The number of its next workflow.
+    pub next_step: Step,
+    /// Counts its events.
+    pub version: u32,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// How a transfer began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatched {
+    /// Its id.
+    pub id: TransferId,
+    /// What moves.
+    pub product: ProductId,
+    /// From where.
+    pub from: WarehouseId,
+    /// To where.
+    pub to: WarehouseId,
+    /// How many.
+    pub quantity: Quantity,
+    /// Whether it is on the road until received; else it arrives at once.
+    pub in_transit: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where a transfer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferStatus {
+    /// On the road.
+    InTransit,
+    /// Everything arrived or is accounted for.
+    Completed,
+    /// What had not arrived was called back or written off.
+    Cancelled,
+}
+
+/// What can be asked of a transfer that is on the road.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferCommand {
+    /// Units came in; all that is on the road when no quantity is named.
+    Receive {
+        /// How many came in.
+        quantity: Option<Quantity>,
+        /// How many will not come, and why.
+        discrepancy: Option<(Quantity, String)>,
+    },
+    /// It is called off.
+    Cancel {
+        /// Whether what is on the road goes back to where it left; else it is written off.
+        restock: bool,
+        /// Why.
+        reason: Option<String>,
+    },
+}
+
+/// What happened to a transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransferEvent {
+    /// It left; adopts what was taken out, gives it (or the expectation of it) to the other end.
+    Dispatched(Box<Dispatched>),
+    /// Some of it came in.
+    Received {
+        /// Which transfer.
+        transfer: TransferId,
+        /// In which workflow.
+        step: Step,
+        /// At which stock.
+        stock: StockKey,
+        /// How many came in.
+        received: Quantity,
+        /// How many will not come.
+        missing: Quantity,
+        /// Why they will not.
+        reason: Option<Box<str>>,
+        /// When.
+        at: Timestamp,
+    },
+    /// What was on the road was called back or written off.
+    Cancelled {
+        /// Which transfer.
+        transfer: TransferId,
+        /// In which workflow.
+        step: Step,
+        /// Where it was expected.
+        to: StockKey,
+        /// Where it left.
+        from: StockKey,
+        /// How many were on the road.
+        quantity: Quantity,
+        /// Whether they go back to where they left.
+        restock: bool,
+        /// Why.
+        reason: Option<Box<str>>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Checks a transfer to be, and says what it takes from where.
+///
+/// # Errors
+/// A quantity out of range, or both ends the same. That the product and the warehouses exist is the catalogue's to say.
+pub fn dispatch(dispatched: &Dispatched) -> Result<(StockKey, Take), Refusal> {
+    check_quantity(|| "quantity".into(), dispatched.quantity)?;
+    if dispatched.from == dispatched.to {
+        return Err(Refusal::invalid(
+            "to_warehouse_id",
+            "must be another warehouse than the first",
+        ));
+    }
+    Ok((dispatched.origin(), Take::TransferOut { quantity: dispatched.quantity }))
+}
+
+impl Dispatched {
+    /// The stock it leaves.
+    #[must_use]
+    pub fn origin(&self) -> StockKey {
+        StockKey::new(self.from, self.product)
+    }
+
+    /// The stock it goes to.
+    #[must_use]
+    pub fn destination(&self) -> StockKey {
+        StockKey::new(self.to, self.product)
+    }
+}
+
+impl Transfer {
+    /// A transfer that was just dispatched.
+    #[must_use]
+    pub fn new(dispatched: Dispatched) -> Self {
+        let received = if dispatched.in_transit { 0 } else { dispatched.quantity };
+        let updated_at = dispatched.at;
+        Self {
+            dispatched,
+            received,
+            missing: 0,
+            restocked: 0,
+            cancelled: false,
+            next_step: 1,
+            version: 1,
+            updated_at,
+        }
+    }
+
+    /// Units on the road.
+    #[must_use]
+    pub fn on_the_road(&self) -> Quantity {
+        self.dispatched.quantity - self.received - self.missing - self.restocked
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn status(&self) -> TransferStatus {
+        match (self.cancelled, self.on_the_road()) {
+            (true, _) => TransferStatus::Cancelled,
+            (false, 0) => TransferStatus::Completed,
+            (false, _) => TransferStatus::InTransit,
+        }
+    }
+
+    /// Decides a command.
+    ///
+    /// # Errors
+    /// [`Refusal::TransferClosed`], or more units than are on the road.
+    pub fn decide(
+        &self,
+        command: &TransferCommand,
+        at: Timestamp,
+    ) -> Result<TransferEvent, Refusal> {
+        let transfer = self.dispatched.id;
+        if self.status() != TransferStatus::InTransit {
+            return Err(Refusal::TransferClosed(transfer));
+        }
+        let step = self.next_step;
+        match command {
+            TransferCommand::Receive { quantity, discrepancy } => {
+                let (missing, reason) = match discrepancy {
+                    Some((missing, reason)) => {
+                        check_quantity(|| "discrepancy/quantity".into(), *missing)?;
+                        check_text("discrepancy/reason", reason, TEXT_MAX)?;
+                        (*missing, Some(reason.as_str().into()))
+                    }
+                    None => (0, None),
+                };
+                let left = self.on_the_road();
+                let received = quantity.unwrap_or(left.saturating_sub(missing));
+                let accounted = received.saturating_add(missing);
+                if accounted == 0 || accounted > left {
+                    let detail = format!("{left} units are on the road");
+                    return Err(Refusal::invalid("quantity", detail));
+                }
+                let stock = self.dispatched.destination();
+                Ok(TransferEvent::Received { transfer, step, stock, received, missing, reason, at })
+            }
+            TransferCommand::Cancel { restock, reason } => {
+                reason.as_ref().map_or(Ok(()), |reason| check_text("reason", reason, TEXT_MAX))?;
+                Ok(TransferEvent::Cancelled {
+                    transfer,
+                    step,
+                    to: self.dispatched.destination(),
+                    from: self.dispatched.origin(),
+                    quantity: self.on_the_road(),
+                    restock: *restock,
+                    reason: reason.as_deref().map(Into::into),
+                    at,
+                })
+            }
+        }
+    }
+
+    /// Moves the state by what happened.
+    pub fn evolve(&mut self, event: &TransferEvent) {
+        self.version += 1;
+        match event {
+            TransferEvent::Dispatched(dispatched) => {
+                *self = Self::new(Dispatched::clone(dispatched))
+            }
+            TransferEvent::Received { step, received, missing, at, .. } => {
+                self.received += received;
+                self.missing += missing;
+                self.next_step = step + 1;
+                self.updated_at = *at;
+            }
+            TransferEvent::Cancelled { step, quantity, restock, at, .. } => {
+                let place = if *restock { &mut self.restocked } else { &mut self.missing };
+                *place += quantity;
+                self.cancelled = true;
+                self.next_step = step + 1;
+                self.updated_at = *at;
+            }
+        }
+    }
+}
+
+impl TransferEvent {
+    /// Which transfer it happened to.
+    #[must_use]
+    pub fn transfer(&self) -> TransferId {
+        match self {
+            Self::Dispatched(dispatched) => dispatched.id,
+            Self::Received { transfer, .. } | Self::Cancelled { transfer, .. } => *transfer,
+        }
+    }
+
+    /// The workflow it decides, and what it gives to which stock.
+    #[must_use]
+    pub fn gives(&self) -> (Owner, Step, Vec<(StockKey, Give)>) {
+        let owner = Owner::transfer(self.transfer());
+        match self {
+            Self::Dispatched(dispatched) => {
+                let quantity = dispatched.quantity;
+                let give = match dispatched.in_transit {
+                    true => Give::Expect { quantity },
+                    false => Give::TransferIn { quantity },
+                };
+                (owner, 0, vec![(dispatched.destination(), give)])
+            }
+            Self::Received { step, stock, received, missing, .. } => {
+                let give = Give::Arrive { received: *received, missing: *missing };
+                (owner, *step, vec![(*stock, give)])
+            }
+            Self::Cancelled { step, to, from, quantity, restock, .. } => {
+                let mut gives = vec![(*to, Give::Arrive { received: 0, missing: *quantity })];
+                if *restock {
+                    gives.push((*from, Give::TransferIn { quantity: *quantity }));
+                }
+                (owner, *step, gives)
+            }
+        }
+    }
+}
