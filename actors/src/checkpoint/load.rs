@@ -1,0 +1,135 @@
+use std::sync::{Arc, atomic::Ordering};
+
+use rustc_hash::FxHashMap;
+use serde::de::DeserializeOwned;
+use stockade_domain::{
+    OwnerKind, Sequence,
+    adjustment::Adjusted,
+    catalogue::{Catalogue, CatalogueEvent, Product, Shop, Warehouse},
+    holder::Hold,
+    invariants::Reasons,
+    open::OpenTable,
+    order::Order,
+    stock::Stock,
+    transfer::Transfer,
+};
+use stockade_storage::StateStore;
+
+use super::{Counts, Kind};
+use crate::read::{ReadSide, Recorded};
+
+/// Reads a checkpoint back into an empty read side.
+///
+/// # Errors
+/// Anything that cannot be read: the caller then forgets the checkpoint and replays the journal.
+pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
+    let mut catalogue = CataloguePages::default();
+    let mut failed = None;
+    let mut page = |key: &[u8], value: &[u8]| {
+        if failed.is_none() {
+            failed = load_page(read, &mut catalogue, key, value).err();
+        }
+    };
+    store.for_each(&mut page).map_err(|error| error.to_string())?;
+    match failed {
+        Some(error) => return Err(error),
+        None => catalogue.put_into(&mut read.catalogue.write()),
+    }
+    restore_entries(read);
+    read.applied.store(store.position(), Ordering::Release);
+    read.snapshot_at.store(store.position(), Ordering::Release);
+    Ok(())
+}
+
+fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
+    stockade_storage::decode(value).map_err(|error| error.to_string())
+}
+
+/// Catalogue pages come in any order; the catalogue numbers its things from 1 in theirs.
+#[derive(Default)]
+struct CataloguePages {
+    products: Vec<Arc<Product>>,
+    shops: Vec<Arc<Shop>>,
+    warehouses: Vec<Arc<Warehouse>>,
+}
+
+impl CataloguePages {
+    fn put_into(mut self, catalogue: &mut Catalogue) {
+        self.products.sort_by_key(|product| product.id);
+        for warehouse in self.warehouses {
+            catalogue.evolve(&CatalogueEvent::WarehouseUpdated(warehouse));
+        }
+        for shop in self.shops {
+            catalogue.evolve(&CatalogueEvent::ShopUpdated(shop));
+        }
+        for product in self.products {
+            catalogue.evolve(&CatalogueEvent::ProductUpdated { product, recount: None });
+        }
+    }
+}
+
+fn load_page(
+    read: &ReadSide,
+    catalogue: &mut CataloguePages,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), String> {
+    let (kind, number) = Kind::of(key).ok_or_else(|| format!("unknown page {key:?}"))?;
+    match kind {
+        Kind::Orders => read.orders.restore(number, decode::<Vec<Option<Recorded<Order>>>>(value)?),
+        Kind::Holds => {
+            let holds: Vec<Option<Hold>> = decode(value)?;
+            for hold in holds.iter().flatten().filter(|hold| hold.is_active()) {
+                read.holders.entry(hold.key.clone()).or_default().insert(hold.id);
+            }
+            read.holds.restore(number, holds);
+        }
+        Kind::Transfers => read.transfers.restore(number, decode::<Vec<Option<Transfer>>>(value)?),
+        Kind::Adjustments => {
+            read.adjustments.restore(number, decode::<Vec<Option<Adjusted>>>(value)?);
+        }
+        Kind::Stocks => decode::<Vec<Counts>>(value)?.into_iter().for_each(|counts| {
+            read.new_stock(counts.key);
+            let mut stock = read.stocks.entry(counts.key).or_default();
+            *stock = Stock {
+                on_hand: counts.on_hand,
+                reserved: 0,
+                safety_stock: counts.safety_stock,
+                incoming: counts.incoming,
+                backorder_limit: counts.backorder_limit,
+                version: counts.version,
+                entries: FxHashMap::default(),
+            };
+        }),
+        Kind::Products => catalogue.products.extend(decode::<Vec<Arc<Product>>>(value)?),
+        Kind::Shops => catalogue.shops = decode(value)?,
+        Kind::Warehouses => catalogue.warehouses = decode(value)?,
+        Kind::Rest => {
+            let (open, leased, catalogue_at): (OpenTable, FxHashMap<OwnerKind, u64>, Sequence) =
+                decode(value)?;
+            *read.open.lock() = open;
+            *read.leased.lock() = leased;
+            read.set_catalogue_at(catalogue_at);
+        }
+    }
+    Ok(())
+}
+
+/// Adds up who holds what, from the owners.
+fn restore_entries(read: &ReadSide) {
+    let mut reasons = Reasons::default();
+    read.orders.visit(0, |_, order| {
+        reasons.order(&order.now);
+        true
+    });
+    read.holds.visit(0, |_, hold| {
+        reasons.hold(hold);
+        true
+    });
+    reasons.open(&read.open.lock());
+    for (key, entry, quantity) in reasons.entries() {
+        let mut stock = read.stocks.entry(key).or_default();
+        stock.entries.insert(entry, quantity);
+        stock.reserved += quantity;
+    }
+}

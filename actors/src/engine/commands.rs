@@ -1,0 +1,362 @@
+use std::sync::Arc;
+
+use stockade_domain::{
+    Amount, OrderId, ProductId, Refusal, ReservationId, ShopId, StockKey, TransferId, WarehouseId,
+    adjustment::{Adjust, Adjusted},
+    catalogue::{
+        CatalogueCommand, NewProduct, NewShop, NewWarehouse, Product, ProductChange, Shop,
+        ShopChange, Warehouse, WarehouseChange,
+    },
+    holder::{Hold, HoldCommand, PlaceHold},
+    limits::BATCH_ORDERS_MAX,
+    order::{Order, OrderCommand, PlaceOrder},
+    stock::StockCommand,
+    transfer::{Transfer, TransferCommand},
+};
+
+use super::Engine;
+use crate::{
+    CatalogueThing, Error, NewTransfer, StockRow,
+    job::{Batch, Job, Reply, send, send_all},
+    lane::CATALOGUE_LANE,
+    workflow::lane_of_new_hold,
+};
+
+/// How the orders of a batch stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchMode {
+    /// Each is placed or refused by itself.
+    Each,
+    /// All are placed, or none.
+    All,
+}
+
+/// The most lines of one batch in all: it is let in as a whole, so it must fit through the door with room for others.
+const BATCH_LINES_MAX: usize = 50_000;
+
+/// What one command costs at the door beyond itself: a shipment or a return may touch each line of a large order.
+const COMMAND_LINES: usize = 4;
+
+impl Engine {
+    /// Draws a permit, sends one job and waits for its answer.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        lane: usize,
+        lines: usize,
+        job: impl FnOnce(Reply<T>) -> Job,
+    ) -> Result<T, Error> {
+        let shared = self.shared();
+        shared.check_open()?;
+        let (reply, answer) = Reply::one(shared.door.enter(lines)?);
+        send(shared, lane, vec![job(reply)]);
+        answer.await.unwrap_or_else(|_| Err(shared.stopped_error()))
+    }
+
+    /// Draws one permit, sends many jobs and waits for all their answers.
+    async fn run_many<T: Send + 'static, I>(
+        &self,
+        lines: usize,
+        items: Vec<I>,
+        job: impl Fn(I, Reply<T>) -> (usize, Job),
+    ) -> Result<Vec<Result<T, Error>>, Error> {
+        let shared = self.shared();
+        shared.check_open()?;
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (batch, replies) = Batch::new(items.len(), shared.door.enter(lines)?);
+        send_all(shared, items.into_iter().zip(replies).map(|(item, reply)| job(item, reply)));
+        batch.answers(shared).await
+    }
+
+    fn lane_of_request(&self, request: &PlaceOrder) -> usize {
+        request.lines.first().map_or(0, |line| self.shared().lane_of_product(line.product))
+    }
+
+    /// Places an order: every line is reserved, or none is.
+    ///
+    /// # Errors
+    /// [`Refusal::InsufficientStock`] with every short line, or another refusal; [`Error::Overloaded`].
+    pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
+        let lane = self.lane_of_request(&request);
+        let lines = request.lines.len();
+        self.run(lane, lines, |reply| Job::Place { request, reply }).await
+    }
+
+    /// Places many orders with one commit to wait for. In mode [`BatchMode::All`] a refusal of one is the error of all.
+    ///
+    /// # Errors
+    /// Too many orders or lines in one batch; [`Error::Overloaded`].
+    pub async fn place_orders(
+        &self,
+        requests: Vec<PlaceOrder>,
+        mode: BatchMode,
+    ) -> Result<Vec<Result<Order, Error>>, Error> {
+        let lines: usize = requests.iter().map(|request| request.lines.len() + 1).sum();
+        check_batch(requests.len(), lines)?;
+        if mode == BatchMode::Each || requests.is_empty() {
+            let job = |request: PlaceOrder, reply| {
+                (self.lane_of_request(&request), Job::Place { request, reply })
+            };
+            return self.run_many(lines, requests, job).await;
+        }
+        let lane = self.lane_of_request(&requests[0]);
+        let placed = self.run(lane, lines, |reply| Job::PlaceAll { requests, reply }).await?;
+        Ok(placed.into_iter().map(Ok).collect())
+    }
+
+    /// Runs a command on an order, to the end of what it gives back to stocks.
+    ///
+    /// # Errors
+    /// The refusals of the order's state table.
+    pub async fn change_order(&self, id: OrderId, command: OrderCommand) -> Result<Order, Error> {
+        let lane = self.shared().lane_of_id(id.0);
+        self.run(lane, self.lines_of(id), |reply| Job::Order { id, command, reply }).await
+    }
+
+    /// Runs a command on each of many orders, with one commit to wait for.
+    ///
+    /// # Errors
+    /// Too many in one batch; [`Error::Overloaded`].
+    pub async fn change_orders(
+        &self,
+        commands: Vec<(OrderId, OrderCommand)>,
+    ) -> Result<Vec<Result<Order, Error>>, Error> {
+        let lines = commands.iter().map(|(id, _)| self.lines_of(*id) + 1).sum();
+        check_batch(commands.len(), lines)?;
+        let job = |(id, command): (OrderId, OrderCommand), reply| {
+            (self.shared().lane_of_id(id.0), Job::Order { id, command, reply })
+        };
+        self.run_many(lines, commands, job).await
+    }
+
+    /// Records a payment: of `amount` minor units, or of all that is due.
+    ///
+    /// # Errors
+    /// Nothing is due, too much, or the order has ended.
+    pub async fn pay_order(&self, id: OrderId, amount: Option<Amount>) -> Result<Order, Error> {
+        let command = OrderCommand::Pay { amount, method: None, reference: None };
+        self.change_order(id, command).await
+    }
+
+    /// Gives up everything of an order that is not shipped.
+    ///
+    /// # Errors
+    /// The order has ended otherwise.
+    pub async fn cancel_order(&self, id: OrderId, reason: Option<String>) -> Result<Order, Error> {
+        self.change_order(id, OrderCommand::Cancel { lines: None, reason }).await
+    }
+
+    fn lines_of(&self, id: OrderId) -> usize {
+        let lines =
+            self.shared().read.orders.with(id.0, |order| order.now.placed.allocations.len());
+        lines.unwrap_or(COMMAND_LINES)
+    }
+
+    /// Holds units without an order.
+    ///
+    /// # Errors
+    /// [`Refusal::InsufficientStock`], an inactive warehouse, or too many holds.
+    pub async fn reserve(&self, request: PlaceHold) -> Result<Hold, Error> {
+        let lane = lane_of_new_hold(self.shared(), &request);
+        let lines = request.lines.len();
+        self.run(lane, lines, |reply| Job::Hold { request, reply }).await
+    }
+
+    /// Holds it `ttl_ms` milliseconds from now.
+    ///
+    /// # Errors
+    /// It has ended, or belongs to an order.
+    pub async fn extend_reservation(&self, id: ReservationId, ttl_ms: u64) -> Result<Hold, Error> {
+        self.change_hold(id, HoldCommand::Extend { ttl_ms }).await
+    }
+
+    /// Gives a hold back.
+    ///
+    /// # Errors
+    /// It has expired, or belongs to an order.
+    pub async fn release_reservation(&self, id: ReservationId) -> Result<Hold, Error> {
+        self.change_hold(id, HoldCommand::Release).await
+    }
+
+    async fn change_hold(&self, id: ReservationId, command: HoldCommand) -> Result<Hold, Error> {
+        let lane = self.shared().lane_of_id(id.0);
+        let lines = self.shared().read.holds.with(id.0, |hold| hold.allocations.len());
+        let lines = lines.unwrap_or(COMMAND_LINES);
+        self.run(lane, lines, |reply| Job::ChangeHold { id, command, reply }).await
+    }
+
+    /// Sends units from one warehouse to another.
+    ///
+    /// # Errors
+    /// [`Refusal::InsufficientStock`]: reserved units do not travel.
+    pub async fn transfer(&self, request: NewTransfer) -> Result<Transfer, Error> {
+        let lane = self.shared().lane_of_product(request.product);
+        self.run(lane, COMMAND_LINES, |reply| Job::Transfer { request, reply }).await
+    }
+
+    /// Receives or cancels a transfer that is on the road.
+    ///
+    /// # Errors
+    /// [`Refusal::TransferClosed`], or more units than are on the road.
+    pub async fn change_transfer(
+        &self,
+        id: TransferId,
+        command: TransferCommand,
+    ) -> Result<Transfer, Error> {
+        let lane = self.shared().lane_of_id(id.0);
+        self.run(lane, COMMAND_LINES, |reply| Job::ChangeTransfer { id, command, reply }).await
+    }
+
+    /// Corrects one or many stocks: all of them or none.
+    ///
+    /// # Errors
+    /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
+    pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
+        let first = request.deltas.first().map(|delta| delta.stock.product);
+        let lane = first.map_or(0, |product| self.shared().lane_of_product(product));
+        let lines = request.deltas.len();
+        self.run(lane, lines, |reply| Job::Adjust { request, reply }).await
+    }
+
+    /// Recounts one stock or sets its policy.
+    ///
+    /// # Errors
+    /// The product or warehouse does not exist, or the count is below what is reserved.
+    pub async fn change_stock(
+        &self,
+        key: StockKey,
+        command: StockCommand,
+    ) -> Result<StockRow, Error> {
+        self.check_stock(key)?;
+        let lane = self.shared().lane_of_product(key.product);
+        self.run(lane, 1, |reply| Job::Stock { key, command, reply }).await
+    }
+
+    fn check_stock(&self, key: StockKey) -> Result<(), Refusal> {
+        let catalogue = self.shared().read.catalogue.read();
+        catalogue.warehouse(key.warehouse)?;
+        let product = catalogue.product(key.product);
+        product.map(drop).ok_or(Refusal::NotFound { kind: "product", id: key.product.0 })
+    }
+
+    async fn change_catalogue(&self, command: CatalogueCommand) -> Result<CatalogueThing, Error> {
+        self.run(CATALOGUE_LANE, COMMAND_LINES, |reply| Job::Catalogue { command, reply }).await
+    }
+
+    /// Creates a product, with its opening stock if it has any.
+    ///
+    /// # Errors
+    /// A field out of range, or a sku that is taken.
+    pub async fn create_product(&self, new: NewProduct) -> Result<Arc<Product>, Error> {
+        product(self.change_catalogue(CatalogueCommand::CreateProduct(new)).await?)
+    }
+
+    /// Runs many catalogue commands, each by itself, with one commit to wait for.
+    ///
+    /// # Errors
+    /// Too many in one batch; [`Error::Overloaded`].
+    pub async fn change_catalogue_many(
+        &self,
+        commands: Vec<CatalogueCommand>,
+    ) -> Result<Vec<Result<CatalogueThing, Error>>, Error> {
+        let lines = commands.len() * 2;
+        check_batch(commands.len(), lines)?;
+        let job = |command, reply| (CATALOGUE_LANE, Job::Catalogue { command, reply });
+        self.run_many(lines, commands, job).await
+    }
+
+    /// Changes a product, if it still has the version the caller saw.
+    ///
+    /// # Errors
+    /// A stale version, a field out of range, a sku that is taken, or a recount below what is reserved.
+    pub async fn change_product(
+        &self,
+        id: ProductId,
+        expected: Option<u32>,
+        change: ProductChange,
+    ) -> Result<Arc<Product>, Error> {
+        product(
+            self.change_catalogue(CatalogueCommand::ChangeProduct { id, expected, change }).await?,
+        )
+    }
+
+    /// Takes a product off sale.
+    ///
+    /// # Errors
+    /// A stale version, or no such product.
+    pub async fn archive_product(
+        &self,
+        id: ProductId,
+        expected: Option<u32>,
+    ) -> Result<Arc<Product>, Error> {
+        product(self.change_catalogue(CatalogueCommand::ArchiveProduct { id, expected }).await?)
+    }
+
+    /// Creates a shop.
+    ///
+    /// # Errors
+    /// A field out of range, or a warehouse that does not exist.
+    pub async fn create_shop(&self, new: NewShop) -> Result<Arc<Shop>, Error> {
+        shop(self.change_catalogue(CatalogueCommand::CreateShop(new)).await?)
+    }
+
+    /// Changes a shop, if it still has the version the caller saw.
+    ///
+    /// # Errors
+    /// A stale version, a field out of range, or a warehouse that does not exist.
+    pub async fn change_shop(
+        &self,
+        id: ShopId,
+        expected: Option<u32>,
+        change: ShopChange,
+    ) -> Result<Arc<Shop>, Error> {
+        shop(self.change_catalogue(CatalogueCommand::ChangeShop { id, expected, change }).await?)
+    }
+
+    /// Creates a warehouse.
+    ///
+    /// # Errors
+    /// A field out of range.
+    pub async fn create_warehouse(&self, new: NewWarehouse) -> Result<Arc<Warehouse>, Error> {
+        warehouse(self.change_catalogue(CatalogueCommand::CreateWarehouse(new)).await?)
+    }
+
+    /// Changes a warehouse, if it still has the version the caller saw.
+    ///
+    /// # Errors
+    /// A stale version, or a field out of range.
+    pub async fn change_warehouse(
+        &self,
+        id: WarehouseId,
+        expected: Option<u32>,
+        change: WarehouseChange,
+    ) -> Result<Arc<Warehouse>, Error> {
+        let command = CatalogueCommand::ChangeWarehouse { id, expected, change };
+        warehouse(self.change_catalogue(command).await?)
+    }
+}
+
+fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
+    if items > BATCH_ORDERS_MAX {
+        return Err(Refusal::invalid("orders", format!("must be at most {BATCH_ORDERS_MAX}")));
+    }
+    if lines > BATCH_LINES_MAX {
+        let detail = format!("must be at most {BATCH_LINES_MAX} orders and lines in all");
+        return Err(Refusal::invalid("orders", detail));
+    }
+    Ok(())
+}
+
+macro_rules! unwrap_thing {
+    ($($name:ident: $variant:ident),*) => {$(
+        fn $name(thing: CatalogueThing) -> Result<Arc<$variant>, Error> {
+            match thing {
+                CatalogueThing::$variant(thing) => Ok(thing),
+                _ => unreachable!("a command answers with what it is about"),
+            }
+        }
+    )*};
+}
+
+unwrap_thing!(product: Product, shop: Shop, warehouse: Warehouse);

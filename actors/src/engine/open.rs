@@ -1,0 +1,257 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock, mpsc},
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+use stockade_domain::{
+    Currency, Event, Owner, Sequence, Timestamp,
+    catalogue::{CatalogueCommand, NewShop, NewWarehouse},
+    order::Status,
+};
+use stockade_storage::{
+    DataDirectory, Disk, Group, Journal, JournalOptions, MemoryDisk, RealDisk, Recovered,
+    StateOpened, StateStore,
+};
+
+use super::{Engine, Inner, Opened, Threads};
+use crate::{
+    Config, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock, deadlines, fold,
+    ids::KINDS, lane::LaneThread, read::ReadSide, shared::Shared,
+};
+
+pub(super) fn open(config: &Config) -> Result<Engine, OpenError> {
+    config.check()?;
+    let directory = config.data_dir.clone().map(DataDirectory::open).transpose()?;
+    let disk: Arc<dyn Disk> = match &directory {
+        Some(directory) => Arc::new(RealDisk::new(directory.journal())),
+        None => Arc::new(MemoryDisk::new()),
+    };
+    open_on(disk, directory, config)
+}
+
+/// Opens an engine whose journal is on `disk`; without a directory there are no checkpoints.
+pub(super) fn open_on(
+    disk: Arc<dyn Disk>,
+    directory: Option<DataDirectory>,
+    config: &Config,
+) -> Result<Engine, OpenError> {
+    let started = Instant::now();
+    config.check()?;
+    let options = JournalOptions {
+        durability: config.durability,
+        segment_bytes: config.segment_bytes,
+        ..JournalOptions::default()
+    };
+
+    let mut opened = Opened::default();
+    let mut state = State::open(directory.as_ref(), &disk)?;
+    let mut replay = |record: stockade_storage::Record<'_>| {
+        let event: Event =
+            stockade_storage::decode(record.bytes).map_err(|error| error.to_string())?;
+        state.read.apply(record.sequence, &event);
+        Ok(())
+    };
+    let (journal, recovered) = Journal::<Event>::open(disk, options, state.position, &mut replay)?;
+    state.create_if_new(directory.as_ref(), &recovered)?;
+    opened.note(&recovered, state.rebuilt.take());
+
+    let clock = Arc::new(match config.virtual_clock {
+        Some(now_ms) => Clock::moved_by_hand(now_ms.max(recovered.last_time_ms)),
+        None => {
+            Clock::guarded(recovered.last_time_ms, config.clock_jump_max, config.clock_jump_lasts)
+        }
+    });
+    let State { read, store, .. } = state;
+    let shared = Shared::new(read, clock.clone(), config, recovered.last_sequence);
+    let shared = Arc::new(shared);
+    let (sink, fold_end, inbox) = fold::channel();
+    let journal = journal.start(Box::new(sink), Arc::new(move || clock.now().0))?;
+    shared.journal.get_or_init(|| journal);
+    let checkpointer = store.map(|store| Checkpointer::start(shared.clone(), store)).transpose()?;
+    let fold = fold::start(shared.clone(), inbox, checkpointer, config.checkpoint_every)?;
+
+    opened.settled = settle(&shared).map_err(stopped_early)?;
+    feed_deadlines(&shared);
+    let mut lanes = Vec::with_capacity(config.lanes);
+    let mut addresses = Vec::with_capacity(config.lanes);
+    for index in 0..config.lanes {
+        let (lane, address) = LaneThread::start(index, shared.clone())?;
+        lanes.push(lane);
+        addresses.push(address);
+    }
+    shared.lanes.get_or_init(|| addresses);
+    let deadlines = match shared.clock.is_virtual() {
+        true => None,
+        false => Some(deadlines::start(shared.clone())?),
+    };
+    opened.took = started.elapsed();
+    let threads = Threads { lanes, deadlines, fold, fold_end, directory };
+    let threads = Mutex::new(Some(threads));
+    Ok(Engine { inner: Arc::new(Inner { shared, threads, opened, closed: OnceLock::new() }) })
+}
+
+fn stopped_early(error: Error) -> OpenError {
+    OpenError::Thread(std::io::Error::other(error.to_string()))
+}
+
+impl Opened {
+    fn note(&mut self, recovered: &Recovered, state_rebuilt: Option<String>) {
+        self.created = recovered.created;
+        self.clean = recovered.clean;
+        self.replayed = recovered.records;
+        if let Some(trimmed) = &recovered.trimmed {
+            tracing::warn!(
+                file = trimmed.file,
+                offset = trimmed.offset,
+                bytes = trimmed.bytes,
+                "a torn tail was cut off the journal"
+            );
+            self.trimmed = Some((trimmed.file.clone(), trimmed.bytes));
+        }
+        if let Some(reason) = state_rebuilt {
+            tracing::warn!(reason, "the state on sled is rebuilt from the journal");
+            self.state_rebuilt = Some(reason);
+        }
+    }
+}
+
+/// The read side as far as the state on sled knows it.
+pub(crate) struct State {
+    pub(crate) read: ReadSide,
+    pub(crate) store: Option<StateStore>,
+    pub(crate) position: Sequence,
+    pub(crate) rebuilt: Option<String>,
+}
+
+impl State {
+    pub(crate) fn open(
+        directory: Option<&DataDirectory>,
+        disk: &Arc<dyn Disk>,
+    ) -> Result<Self, OpenError> {
+        let empty = Self { read: ReadSide::default(), store: None, position: 0, rebuilt: None };
+        let Some(directory) = directory else {
+            return Ok(empty);
+        };
+        // A journal that is not there yet has no name: its state is made once it has one.
+        match stockade_storage::journal_id(&**disk)? {
+            Some(journal_id) => Self::load(&directory.state(), journal_id),
+            None => Ok(empty),
+        }
+    }
+
+    fn load(folder: &Path, journal_id: u128) -> Result<Self, OpenError> {
+        let (store, rebuilt) = match open_store(folder, journal_id)? {
+            StateOpened::Ready(store) => (store, None),
+            StateOpened::Rebuild { store, reason } => (store, Some(reason)),
+        };
+        let read = ReadSide::default();
+        match checkpoint::load(&store, &read) {
+            Ok(()) => {
+                let position = store.position();
+                Ok(Self { read, store: Some(store), position, rebuilt })
+            }
+            Err(reason) => {
+                drop(store);
+                remove(folder)?;
+                let store = open_store(folder, journal_id)?.into_store();
+                let rebuilt = Some(format!("its pages cannot be read: {reason}"));
+                Ok(Self { read: ReadSide::default(), store: Some(store), position: 0, rebuilt })
+            }
+        }
+    }
+
+    fn create_if_new(
+        &mut self,
+        directory: Option<&DataDirectory>,
+        recovered: &Recovered,
+    ) -> Result<(), OpenError> {
+        if let (None, Some(directory)) = (&self.store, directory) {
+            self.store = Some(open_store(&directory.state(), recovered.journal_id)?.into_store());
+        }
+        Ok(())
+    }
+}
+
+fn open_store(folder: &Path, journal_id: u128) -> Result<StateOpened, OpenError> {
+    Ok(StateStore::open(folder, journal_id)?)
+}
+
+fn remove(folder: &Path) -> Result<(), OpenError> {
+    std::fs::remove_dir_all(folder)
+        .map_err(|source| OpenError::State { path: PathBuf::from(folder), source })
+}
+
+/// Undoes what was taken and not decided, does what was decided and not given, leases ids, and makes the first shop and
+/// warehouse of a new engine. Nobody is let in before all of it is folded.
+fn settle(shared: &Shared) -> Result<usize, Error> {
+    let open = shared.read.open.lock().clone();
+    let settling = open.settle();
+    let settled = settling.len();
+    if settled > 0 {
+        tracing::warn!(settled, "workflows that a crash had interrupted are settled");
+    }
+    for event in settling.into_iter().chain(first_things(shared)) {
+        append(shared, event)?;
+    }
+    for kind in KINDS {
+        if let Some(lease) = shared.leases.more(kind, shared.leases.start(kind)) {
+            append(shared, lease)?;
+        }
+    }
+    let (folded, done) = mpsc::channel();
+    let last = shared.journal().appended();
+    shared.answers.wait(0, last, Box::new(move |ok| drop(folded.send(ok))));
+    done.recv().unwrap_or_else(|_| Err(shared.stopped_error()))?;
+    if !shared.read.open.lock().is_empty() {
+        shared.stop("the open table is not empty after settling");
+        return Err(shared.stopped_error());
+    }
+    Ok(settled)
+}
+
+fn append(shared: &Shared, event: Event) -> Result<(), Error> {
+    let mut group = Group::new();
+    let mut bytes = Vec::new();
+    stockade_storage::encode(&event, &mut bytes);
+    group.push(event, |out| out.extend_from_slice(&bytes));
+    shared.append(&mut group).map(drop)
+}
+
+/// The shop and the warehouse that a new engine has, for requests that name none.
+fn first_things(shared: &Shared) -> Vec<Event> {
+    let catalogue = shared.read.catalogue.read();
+    let (shop, warehouse) = (catalogue.shops_after(0).next(), catalogue.warehouses_after(0).next());
+    let mut commands = Vec::new();
+    if shop.is_none() {
+        commands.push(CatalogueCommand::CreateShop(NewShop::new("main", Currency::USD)));
+    }
+    if warehouse.is_none() {
+        let name = "main".into();
+        commands
+            .push(CatalogueCommand::CreateWarehouse(NewWarehouse { name, ..Default::default() }));
+    }
+    let at = shared.clock.now();
+    let decide = |command| catalogue.decide(&command, at).ok().flatten().map(Event::from);
+    commands.into_iter().filter_map(decide).collect()
+}
+
+/// Deadlines are not kept anywhere but with their owners.
+fn feed_deadlines(shared: &Shared) {
+    let mut dues: Vec<(Timestamp, Owner)> = Vec::new();
+    shared.read.orders.visit(0, |_, order| {
+        if order.now.status == Status::PendingPayment {
+            dues.push((order.now.placed.payment_deadline(), Owner::order(order.now.id())));
+        }
+        true
+    });
+    shared.read.holds.visit(0, |_, hold| {
+        if hold.is_active() {
+            dues.push((hold.expires_at, Owner::hold(hold.id)));
+        }
+        true
+    });
+    // What was set before this start was set by the right time, whatever the clock does now.
+    shared.deadlines.add(dues.into_iter(), false);
+}

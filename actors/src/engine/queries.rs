@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use parking_lot::RwLockReadGuard;
+use stockade_domain::{
+    Event, OrderId, ProductId, Quantity, Refusal, ReservationId, StockKey, Timestamp, TransferId,
+    catalogue::{Catalogue, Shop},
+    holder::Hold,
+    order::{Order, PlaceOrder},
+    sourcing::{Plan, plan, use_held},
+    transfer::Transfer,
+};
+
+use super::Engine;
+use crate::{Error, OrderFilter, OrderHistory, StockFilter, StockRow};
+
+/// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
+pub struct CatalogueView<'a>(RwLockReadGuard<'a, Catalogue>);
+
+impl std::ops::Deref for CatalogueView<'_> {
+    type Target = Catalogue;
+
+    fn deref(&self) -> &Catalogue {
+        &self.0
+    }
+}
+
+/// Queries see everything that was answered before they were asked.
+impl Engine {
+    /// Products, shops and warehouses.
+    #[must_use]
+    pub fn catalogue(&self) -> CatalogueView<'_> {
+        CatalogueView(self.shared().read.catalogue.read())
+    }
+
+    /// What a product has: (on hand in all warehouses, what can be ordered of a shop or, without one, of all active ones).
+    #[must_use]
+    pub fn product_stock(
+        &self,
+        product: ProductId,
+        shop: Option<&Arc<Shop>>,
+    ) -> (Quantity, Quantity) {
+        self.shared().read.product_stock(product, shop)
+    }
+
+    /// One stock's counts; a stock that nothing happened to yet is empty.
+    #[must_use]
+    pub fn stock(&self, key: StockKey) -> StockRow {
+        self.shared().read.stock_row(key)
+    }
+
+    /// Up to `limit` stocks after `after`, by product and warehouse.
+    #[must_use]
+    pub fn stocks(
+        &self,
+        filter: StockFilter,
+        after: Option<StockKey>,
+        limit: usize,
+    ) -> Vec<StockRow> {
+        self.shared().read.stock_rows(filter, after, limit)
+    }
+
+    /// An order.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<Order> {
+        self.shared().read.orders.with(id.0, |order| order.now.clone())
+    }
+
+    /// Up to `limit` orders with an id above `after`, by id.
+    #[must_use]
+    pub fn orders(&self, filter: &OrderFilter, after: u64, limit: usize) -> Vec<Order> {
+        self.shared().read.orders_after(filter, after, limit)
+    }
+
+    /// Everything that happened to an order, read back from the journal.
+    ///
+    /// # Errors
+    /// No such order, or the journal cannot be read.
+    pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
+        let read = &self.shared().read;
+        let events = read.order_events(id).ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
+        let unreadable = |reason: String| Error::Stopped(format!("the journal: {reason}").into());
+        let mut history = Vec::with_capacity(events.len());
+        for sequence in events {
+            let record = self.shared().journal().read(sequence);
+            let record = record.map_err(|error| unreadable(error.to_string()))?;
+            let record = record.ok_or_else(|| unreadable(format!("record {sequence} is gone")))?;
+            let event = stockade_storage::decode::<Event>(&record.bytes);
+            if let Event::Order(event) = event.map_err(|error| unreadable(error.to_string()))? {
+                history.push(OrderHistory { sequence, at: Timestamp(record.time_ms), event });
+            }
+        }
+        Ok(history)
+    }
+
+    /// A hold.
+    #[must_use]
+    pub fn reservation(&self, id: ReservationId) -> Option<Hold> {
+        self.shared().read.holds.get(id.0)
+    }
+
+    /// Up to `limit` holds with an id above `after` that fit, by id.
+    #[must_use]
+    pub fn reservations(
+        &self,
+        after: u64,
+        limit: usize,
+        fits: impl Fn(&Hold) -> bool,
+    ) -> Vec<Hold> {
+        let mut found = Vec::new();
+        self.shared().read.holds.visit(after, |_, hold| {
+            if found.len() < limit && fits(hold) {
+                found.push(hold.clone());
+            }
+            found.len() < limit
+        });
+        found
+    }
+
+    /// A transfer.
+    #[must_use]
+    pub fn transfer_of(&self, id: TransferId) -> Option<Transfer> {
+        self.shared().read.transfers.get(id.0)
+    }
+
+    /// Up to `limit` transfers with an id above `after` that fit, by id.
+    #[must_use]
+    pub fn transfers(
+        &self,
+        after: u64,
+        limit: usize,
+        fits: impl Fn(&Transfer) -> bool,
+    ) -> Vec<Transfer> {
+        let mut found = Vec::new();
+        self.shared().read.transfers.visit(after, |_, transfer| {
+            if found.len() < limit && fits(transfer) {
+                found.push(transfer.clone());
+            }
+            found.len() < limit
+        });
+        found
+    }
+
+    /// Which warehouse would give what of an order, or what is short: the same planner that allocates, with nothing reserved.
+    ///
+    /// # Errors
+    /// The refusals that placing it would meet before any stock is asked.
+    pub fn plan(&self, request: &PlaceOrder) -> Result<Plan, Error> {
+        let read = &self.shared().read;
+        let quote = request.quote(&read.catalogue.read(), read.catalogue_at())?;
+        let held: Vec<_> = request
+            .reservations
+            .iter()
+            .filter_map(|id| self.reservation(*id))
+            .flat_map(|hold| hold.held().collect::<Vec<_>>())
+            .collect();
+        let (allocations, demands) = use_held(&quote.wanted(), &held);
+        let mut available = |key| read.available(key);
+        let mut planned = plan(quote.sourcing, &quote.candidates, &demands, &mut available);
+        planned.allocations.splice(0..0, allocations);
+        Ok(planned)
+    }
+}

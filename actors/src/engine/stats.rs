@@ -1,0 +1,77 @@
+use std::sync::atomic::Ordering;
+
+use stockade_domain::Sequence;
+use stockade_storage::JournalStats;
+
+use super::Engine;
+
+/// What an engine says about itself.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// The last event that readers see.
+    pub folded: Sequence,
+    /// Work under way, in units.
+    pub under_way: usize,
+    /// Takes and gives in flight; 0 whenever the engine is idle.
+    pub open_table: usize,
+    /// Deadlines that are kept, some of them no longer due.
+    pub deadlines: usize,
+    /// Stocks that are awake.
+    pub stocks_awake: usize,
+    /// Orders that expired since the start.
+    pub expired: u64,
+    /// How late the latest of them was, in milliseconds.
+    pub expiry_lag_ms_max: u64,
+    /// How late they were on average, in milliseconds.
+    pub expiry_lag_ms_mean: f64,
+    /// Checkpoints written since the start.
+    pub checkpoints: u64,
+    /// The position of the last one.
+    pub checkpoint_position: Sequence,
+    /// Whether sled is broken, so that there are no more checkpoints until the next start.
+    pub checkpoint_broken: bool,
+    /// Whether a jump of the wall clock has frozen expiry.
+    pub clock_frozen: bool,
+    /// The journal's own.
+    pub journal: JournalStats,
+}
+
+impl Engine {
+    /// What the engine says about itself.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let shared = self.shared();
+        let counters = &shared.counters;
+        let expired = counters.expired.load(Ordering::Relaxed);
+        let lag_sum = counters.expiry_lag_ms_sum.load(Ordering::Relaxed);
+        Stats {
+            folded: shared.answers.folded(),
+            under_way: shared.door.under_way(),
+            open_table: shared.read.open.lock().len(),
+            deadlines: shared.deadlines.len(),
+            stocks_awake: shared.stocks.len(),
+            expired,
+            expiry_lag_ms_max: counters.expiry_lag_ms_max.load(Ordering::Relaxed),
+            expiry_lag_ms_mean: lag_sum as f64 / expired.max(1) as f64,
+            checkpoints: counters.checkpoints.load(Ordering::Relaxed),
+            checkpoint_position: counters.checkpoint_position.load(Ordering::Acquire),
+            checkpoint_broken: counters.checkpoint_broken.load(Ordering::Acquire),
+            clock_frozen: shared.clock.is_frozen(),
+            journal: shared.journal().stats(),
+        }
+    }
+
+    /// Whether the engine can take work: it is neither stopped nor shutting down.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn ready(&self) -> Result<(), crate::Error> {
+        self.shared().check_open()
+    }
+
+    /// A hash of everything that is committed: the same after a restart, with or without the state on sled.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.shared().read.digest()
+    }
+}

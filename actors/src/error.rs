@@ -1,0 +1,58 @@
+use std::{path::PathBuf, sync::Arc};
+
+use stockade_domain::Refusal;
+use stockade_storage::{DirectoryError, JournalError, StateError};
+use thiserror::Error;
+
+/// Why a call had no effect, or cannot say whether it had one.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum Error {
+    /// The rules say no. Nothing changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More work is under way than the engine's bound. Nothing changed; try again later.
+    #[error("the engine is at its bound of work under way, try again later")]
+    Overloaded,
+    /// A rule panicked: a bug, and contained. Nothing changed.
+    #[error("a rule of the engine failed; nothing was changed")]
+    Panicked,
+    /// The engine is shutting down and takes no new work. Nothing changed.
+    #[error("the engine is shutting down")]
+    Draining,
+    /// The engine has stopped: what was under way may or may not have happened, and the next start will know.
+    #[error("the engine has stopped: {0}")]
+    Stopped(Arc<str>),
+}
+
+/// Why an engine cannot be opened. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The state on sled cannot be made anew.
+    #[error(transparent)]
+    Store(#[from] StateError),
+    /// The state on sled is of no use and cannot be removed.
+    #[error("{path}: cannot be removed: {source}")]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A setting is out of its range.
+    #[error("{setting}: {detail}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// What would be right.
+        detail: String,
+    },
+    /// The operating system refuses a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}

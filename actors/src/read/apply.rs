@@ -1,0 +1,122 @@
+use std::sync::atomic::Ordering;
+
+use stockade_domain::{
+    Event, ReservationId, Sequence, StockKey,
+    adjustment::AdjustmentEvent,
+    catalogue::CatalogueEvent,
+    holder::{Hold, HoldEvent},
+    order::{Order, OrderEvent},
+    stock::StockEvent,
+    transfer::{Transfer, TransferEvent},
+};
+
+use super::{CatalogueDirt, PAGE_IDS, ReadSide, Recorded};
+
+impl ReadSide {
+    /// Folds one committed event.
+    pub(crate) fn apply(&self, sequence: Sequence, event: &Event) {
+        self.open.lock().apply(sequence, event);
+        match event {
+            Event::Stock(event) => self.apply_stock(event),
+            Event::Order(event) => self.apply_order(sequence, event),
+            Event::Hold(event) => self.apply_hold(event),
+            Event::Catalogue(event) => {
+                self.catalogue.write().evolve(event);
+                self.set_catalogue_at(sequence);
+                self.dirty_catalogue.lock().note(event);
+            }
+            Event::Transfer(event) => self.apply_transfer(event),
+            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
+                self.adjustments.update(adjusted.id.0, |place| *place = Some((**adjusted).clone()));
+            }
+            Event::IdsLeased { kind, up_to } => {
+                self.leased.lock().insert(*kind, *up_to);
+            }
+        }
+        self.applied.store(sequence, Ordering::Release);
+    }
+
+    fn apply_stock(&self, event: &StockEvent) {
+        let key = event.stock();
+        if let Some(mut stock) = self.stocks.get_mut(&key) {
+            stock.evolve(event);
+        } else {
+            self.new_stock(key);
+            self.stocks.entry(key).or_default().evolve(event);
+        }
+        self.dirty_stocks.lock().insert(key);
+    }
+
+    /// Lists a stock that is about to appear.
+    pub(crate) fn new_stock(&self, key: StockKey) {
+        self.stock_keys.write().insert(key);
+    }
+
+    fn apply_order(&self, sequence: Sequence, event: &OrderEvent) {
+        self.orders.update(event.order().0, |place| match (place, event) {
+            (place @ None, OrderEvent::Placed(placed)) => {
+                *place = Some(Recorded { now: Order::new(placed.clone()), events: vec![sequence] });
+            }
+            (Some(order), event) => {
+                order.now.evolve(event);
+                order.events.push(sequence);
+            }
+            (None, event) => panic!("order {} was never placed", event.order()),
+        });
+    }
+
+    fn apply_hold(&self, event: &HoldEvent) {
+        if let HoldEvent::Placed(placed) = event {
+            for replaced in &placed.replaces {
+                self.change_hold(*replaced, |hold| hold.lose(&placed.lines, placed.at));
+            }
+            self.holds.update(placed.id.0, |place| *place = Some(Hold::new(placed)));
+            self.holders.entry(placed.key.clone()).or_default().insert(placed.id);
+        } else {
+            self.change_hold(event.hold(), |hold| hold.evolve(event));
+        }
+    }
+
+    fn change_hold(&self, id: ReservationId, change: impl FnOnce(&mut Hold)) {
+        let mut ended = None;
+        self.holds.update(id.0, |place| {
+            let hold = place.as_mut().expect("an event is about a hold that was placed");
+            change(hold);
+            if !hold.is_active() {
+                ended = Some(hold.key.clone());
+            }
+        });
+        if let Some(key) = ended {
+            self.holders.remove_if_mut(&key, |_, live| {
+                live.remove(&id);
+                live.is_empty()
+            });
+        }
+    }
+
+    fn apply_transfer(&self, event: &TransferEvent) {
+        self.transfers.update(event.transfer().0, |place| match (place, event) {
+            (place @ None, TransferEvent::Dispatched(dispatched)) => {
+                *place = Some(Transfer::new((**dispatched).clone()));
+            }
+            (Some(transfer), event) => transfer.evolve(event),
+            (None, event) => panic!("transfer {} was never dispatched", event.transfer()),
+        });
+    }
+}
+
+impl CatalogueDirt {
+    fn note(&mut self, event: &CatalogueEvent) {
+        match event {
+            CatalogueEvent::ProductCreated { product, .. }
+            | CatalogueEvent::ProductUpdated { product, .. }
+            | CatalogueEvent::ProductArchived { product } => {
+                self.product_pages.insert(product.id.0 / PAGE_IDS);
+            }
+            CatalogueEvent::ShopCreated(_) | CatalogueEvent::ShopUpdated(_) => self.shops = true,
+            CatalogueEvent::WarehouseCreated(_)
+            | CatalogueEvent::WarehouseUpdated(_)
+            | CatalogueEvent::WarehouseStatusChanged(_) => self.warehouses = true,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use std::hash::Hasher;
+
+use rustc_hash::FxHasher;
+use serde::Serialize;
+use stockade_domain::StockKey;
+
+use super::ReadSide;
+
+impl ReadSide {
+    /// A hash of everything that is committed, the same however it came to be: live, by full replay, or from a checkpoint.
+    ///
+    /// Each thing is hashed with its id and the hashes are added up, so that no order matters.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut sum = Sum::default();
+        let catalogue = self.catalogue.read();
+        catalogue.products_after(0).for_each(|product| sum.add("product", product.id.0, product));
+        catalogue.shops_after(0).for_each(|shop| sum.add("shop", shop.id.0, shop));
+        catalogue.warehouses_after(0).for_each(|place| sum.add("warehouse", place.id.0, place));
+        self.orders.visit(0, |id, order| sum.add_and_go_on("order", id, order));
+        self.holds.visit(0, |id, hold| sum.add_and_go_on("hold", id, hold));
+        self.transfers.visit(0, |id, transfer| sum.add_and_go_on("transfer", id, transfer));
+        self.adjustments.visit(0, |id, adjusted| sum.add_and_go_on("adjustment", id, adjusted));
+        for stock in &self.stocks {
+            let StockKey { product, warehouse } = *stock.key();
+            let mut entries: Vec<_> = stock.entries.iter().collect();
+            entries.sort();
+            let counts =
+                (stock.on_hand, stock.reserved, stock.safety_stock, stock.incoming, stock.version);
+            sum.add("stock", product.0, &(warehouse, counts, stock.backorder_limit, entries));
+        }
+        for (kind, up_to) in &*self.leased.lock() {
+            sum.add("leased", *up_to, kind);
+        }
+        sum.0
+    }
+}
+
+#[derive(Default)]
+struct Sum(u64);
+
+impl Sum {
+    fn add(&mut self, kind: &str, id: u64, thing: &impl Serialize) {
+        let mut bytes = Vec::new();
+        stockade_storage::encode(thing, &mut bytes);
+        let mut hasher = FxHasher::default();
+        hasher.write(kind.as_bytes());
+        hasher.write_u64(id);
+        hasher.write(&bytes);
+        self.0 = self.0.wrapping_add(hasher.finish());
+    }
+
+    fn add_and_go_on(&mut self, kind: &str, id: u64, thing: &impl Serialize) -> bool {
+        self.add(kind, id, thing);
+        true
+    }
+}

@@ -1,0 +1,98 @@
+//! The read side: everything that is committed, as queries see it.
+//!
+//! Written by the fold alone, event by event in journal order, with the same `evolve` that the actors use. Actors that were
+//! asleep wake from it.
+
+mod apply;
+mod digest;
+mod query;
+mod table;
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use dashmap::DashMap;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+use stockade_domain::{
+    OwnerKind, ReservationId, Sequence, StockKey,
+    adjustment::Adjusted,
+    catalogue::Catalogue,
+    holder::{Hold, HolderKey},
+    open::OpenTable,
+    order::Order,
+    stock::Stock,
+    transfer::Transfer,
+};
+
+pub use query::{OrderFilter, OrderHistory, StockFilter, StockRow};
+pub(crate) use table::{PAGE_IDS, Page, Table};
+
+/// Everything that is committed.
+#[derive(Default)]
+pub(crate) struct ReadSide {
+    pub(crate) catalogue: RwLock<Catalogue>,
+    /// The sequence of the last catalogue event: what prices are as of.
+    catalogue_at: AtomicU64,
+    pub(crate) stocks: DashMap<StockKey, Stock, FxBuildHasher>,
+    /// The keys of `stocks`, in order, for lists.
+    pub(crate) stock_keys: RwLock<BTreeSet<StockKey>>,
+    pub(crate) dirty_stocks: Mutex<FxHashSet<StockKey>>,
+    dirty_catalogue: Mutex<CatalogueDirt>,
+    pub(crate) orders: Table<Recorded<Order>>,
+    pub(crate) holds: Table<Hold>,
+    /// Live holds by who decides about them.
+    pub(crate) holders: DashMap<HolderKey, BTreeSet<ReservationId>, FxBuildHasher>,
+    pub(crate) transfers: Table<Transfer>,
+    pub(crate) adjustments: Table<Adjusted>,
+    pub(crate) open: Mutex<OpenTable>,
+    /// Ids of each kind below these may have been given out.
+    pub(crate) leased: Mutex<FxHashMap<OwnerKind, u64>>,
+    /// The last sequence that was applied. Only the fold's own; others wait for [`crate::answers::Answers`].
+    pub(crate) applied: AtomicU64,
+    /// The position of the last snapshot.
+    pub(crate) snapshot_at: AtomicU64,
+}
+
+/// What changed in the catalogue since the last snapshot.
+#[derive(Default)]
+pub(crate) struct CatalogueDirt {
+    pub(crate) product_pages: BTreeSet<u64>,
+    pub(crate) shops: bool,
+    pub(crate) warehouses: bool,
+}
+
+/// A thing, and where its events are in the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recorded<T> {
+    pub(crate) now: T,
+    pub(crate) events: Vec<Sequence>,
+}
+
+impl ReadSide {
+    /// The sequence of the last catalogue event.
+    pub(crate) fn catalogue_at(&self) -> Sequence {
+        self.catalogue_at.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_catalogue_at(&self, sequence: Sequence) {
+        self.catalogue_at.store(sequence, Ordering::Release);
+    }
+
+    pub(crate) fn take_dirty_catalogue(&self) -> CatalogueDirt {
+        std::mem::take(&mut *self.dirty_catalogue.lock())
+    }
+
+    /// The state of a stock; one that nothing ever happened to is empty.
+    pub(crate) fn stock(&self, key: StockKey) -> Stock {
+        self.stocks.get(&key).map(|stock| stock.clone()).unwrap_or_default()
+    }
+
+    /// Units of a stock that can be promised, whatever its warehouse's status.
+    pub(crate) fn available(&self, key: StockKey) -> u64 {
+        self.stocks.get(&key).map_or(0, |stock| stock.available())
+    }
+}

@@ -1,0 +1,201 @@
+use std::{ops::Bound, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use stockade_domain::{
+    CustomerId, OrderId, ProductId, Quantity, Sequence, ShopId, StockKey, Timestamp, WarehouseId,
+    catalogue::{Shop, Warehouse},
+    order::{Order, OrderEvent, Status},
+    sourcing::orderable,
+    stock::Stock,
+};
+
+use super::ReadSide;
+
+/// One stock's counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockRow {
+    /// Which stock.
+    pub key: StockKey,
+    /// Units that are there.
+    pub on_hand: Quantity,
+    /// Units promised.
+    pub reserved: Quantity,
+    /// Units never promised.
+    pub safety_stock: Quantity,
+    /// Units on their way here.
+    pub incoming: Quantity,
+    /// Units that may be promised beyond what is there.
+    pub backorder_limit: Quantity,
+    /// Units that can be promised now; none while the warehouse is inactive.
+    pub available: Quantity,
+    /// Counts changes of on hand and policy.
+    pub version: u32,
+}
+
+/// Which stocks to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StockFilter {
+    /// Of this product.
+    pub product: Option<ProductId>,
+    /// In this warehouse.
+    pub warehouse: Option<WarehouseId>,
+    /// With fewer available than this.
+    pub below: Option<Quantity>,
+}
+
+/// Which orders to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Of this customer.
+    pub customer: Option<CustomerId>,
+    /// In this shop.
+    pub shop: Option<ShopId>,
+    /// With a line of this product.
+    pub product: Option<ProductId>,
+    /// In this state.
+    pub status: Option<Status>,
+    /// With this reference.
+    pub reference: Option<String>,
+    /// Placed later than this.
+    pub placed_after: Option<Timestamp>,
+    /// Placed before this.
+    pub placed_before: Option<Timestamp>,
+    /// Changed later than this.
+    pub updated_after: Option<Timestamp>,
+}
+
+/// One event of an order's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderHistory {
+    /// Its place in the journal.
+    pub sequence: Sequence,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: OrderEvent,
+}
+
+impl OrderFilter {
+    fn fits(&self, order: &Order) -> bool {
+        let placed = &order.placed;
+        let reference = || placed.details.as_ref().and_then(|details| details.reference.as_deref());
+        self.customer.is_none_or(|customer| placed.customer == Some(customer))
+            && self.shop.is_none_or(|shop| placed.shop == shop)
+            && self.status.is_none_or(|status| order.status == status)
+            && self.product.is_none_or(|product| placed.lines.iter().any(|l| l.product == product))
+            && self.reference.as_deref().is_none_or(|wanted| reference() == Some(wanted))
+            && self.placed_after.is_none_or(|after| placed.at > after)
+            && self.placed_before.is_none_or(|before| placed.at < before)
+            && self.updated_after.is_none_or(|after| order.updated_at > after)
+    }
+}
+
+impl ReadSide {
+    /// A stock's counts, as an answer shows them.
+    pub(crate) fn row(&self, key: StockKey, stock: &Stock) -> StockRow {
+        let active = self.catalogue.read().warehouse(key.warehouse).is_ok_and(|place| place.active);
+        StockRow {
+            key,
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+            safety_stock: stock.safety_stock,
+            incoming: stock.incoming,
+            backorder_limit: stock.backorder_limit,
+            available: if active { stock.available() } else { 0 },
+            version: stock.version,
+        }
+    }
+
+    /// The counts of the stock with this key.
+    pub(crate) fn stock_row(&self, key: StockKey) -> StockRow {
+        // The counts alone: a hot stock's entries are not copied for a look at it.
+        let counts = self.stocks.get(&key).map(|stock| counts(&stock));
+        self.row(key, &counts.unwrap_or_default())
+    }
+
+    /// Stocks after `after`, by product and warehouse.
+    pub(crate) fn stock_rows(
+        &self,
+        filter: StockFilter,
+        after: Option<StockKey>,
+        limit: usize,
+    ) -> Vec<StockRow> {
+        let mut rows = Vec::new();
+        let mut from = match (after, filter.product) {
+            (Some(after), _) => Bound::Excluded(after),
+            (None, Some(product)) => Bound::Included(StockKey::new(WarehouseId(0), product)),
+            (None, None) => Bound::Unbounded,
+        };
+        while rows.len() < limit {
+            let next = self.stock_keys.read().range((from, Bound::Unbounded)).next().copied();
+            let Some(key) = next else { break };
+            from = Bound::Excluded(key);
+            if filter.product.is_some_and(|product| product < key.product) {
+                break;
+            }
+            let row = || Some(self.stock_row(key));
+            let fits = filter.warehouse.is_none_or(|warehouse| warehouse == key.warehouse)
+                && filter.product.is_none_or(|product| product == key.product);
+            let row = fits.then(row).flatten();
+            rows.extend(row.filter(|row| filter.below.is_none_or(|below| row.available < below)));
+        }
+        rows
+    }
+
+    /// What a product has: (on hand in all warehouses, what can be ordered of a shop or, without one, of all active ones).
+    ///
+    /// Of a shop it is what its rule can allocate to one line, so that "available" never promises what placing refuses.
+    pub(crate) fn product_stock(
+        &self,
+        product: ProductId,
+        shop: Option<&Arc<Shop>>,
+    ) -> (Quantity, Quantity) {
+        let catalogue = self.catalogue.read();
+        let key = |warehouse: &Arc<Warehouse>| StockKey::new(warehouse.id, product);
+        let on_hand = |warehouse| self.stocks.get(&key(warehouse)).map_or(0, |stock| stock.on_hand);
+        let total = catalogue.warehouses_after(0).map(on_hand).sum();
+        let free = |warehouse| self.available(key(warehouse));
+        let available = match shop {
+            Some(shop) => orderable(shop.sourcing, catalogue.sources(shop).map(free)),
+            None => catalogue.warehouses_after(0).filter(|place| place.active).map(free).sum(),
+        };
+        (total, available)
+    }
+
+    /// Orders with an id above `after`, by id.
+    pub(crate) fn orders_after(
+        &self,
+        filter: &OrderFilter,
+        after: u64,
+        limit: usize,
+    ) -> Vec<Order> {
+        let mut found = Vec::new();
+        if limit == 0 {
+            return found;
+        }
+        self.orders.visit(after, |_, order| {
+            if filter.fits(&order.now) {
+                found.push(order.now.clone());
+            }
+            found.len() < limit
+        });
+        found
+    }
+
+    /// Where an order's events are in the journal.
+    pub(crate) fn order_events(&self, order: OrderId) -> Option<Vec<Sequence>> {
+        self.orders.with(order.0, |order| order.events.clone())
+    }
+}
+
+fn counts(stock: &Stock) -> Stock {
+    Stock {
+        on_hand: stock.on_hand,
+        reserved: stock.reserved,
+        safety_stock: stock.safety_stock,
+        incoming: stock.incoming,
+        backorder_limit: stock.backorder_limit,
+        version: stock.version,
+        entries: Default::default(),
+    }
+}

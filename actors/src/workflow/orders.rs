@@ -1,0 +1,225 @@
+use std::{rc::Rc, sync::Arc};
+
+use stockade_domain::{
+    Event, OrderId, Owner, OwnerKind, Refusal, Sequence, Shortage,
+    holder::{Hold, HoldEvent},
+    open::{Part, part},
+    order::{Order, OrderCommand, OrderEvent, PlaceOrder, Quote},
+    sourcing::{Allocation, use_held},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    Outcome,
+    reserve::{Short, Want, reserve},
+    stocks::{give, take_all},
+};
+use crate::{
+    Error,
+    job::{Job, send},
+    lane::{Lane, guarded},
+};
+
+/// An order on its way to be placed.
+struct Draft {
+    id: OrderId,
+    request: PlaceOrder,
+    quote: Quote,
+    /// Holds that were handed over to it.
+    claimed: Vec<Hold>,
+    allocations: Vec<Allocation>,
+}
+
+/// Places one order.
+pub(super) async fn place(lane: &Rc<Lane>, request: PlaceOrder) -> Outcome<Order> {
+    let (mut orders, seen) = place_all(lane, vec![request]).await?;
+    Ok((orders.pop().expect("one request is one order"), seen))
+}
+
+/// Places all of these orders or none of them: all takes, then one group of all decisions.
+pub(super) async fn place_all(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Outcome<Vec<Order>> {
+    let mut drafts = draft(lane, requests).await?;
+    let reserved = match claim_all(lane, &mut drafts).await {
+        Ok(()) => reserve_all(lane, &mut drafts).await,
+        Err(error) => Err(error),
+    };
+    match reserved {
+        Ok(()) => decide(lane, drafts).await,
+        Err(error) => {
+            for draft in drafts {
+                unclaim(lane, draft.id, &draft.claimed).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Prices the requests and gives them ids. Nothing is taken yet.
+async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>, Error> {
+    let quotes: Vec<(PlaceOrder, Quote)> = {
+        let read = &lane.shared.read;
+        let catalogue = read.catalogue.read();
+        let priced_at = read.catalogue_at();
+        let quote = |request: PlaceOrder| {
+            let quote = guarded(|| Ok(request.quote(&catalogue, priced_at)?))?;
+            Ok::<_, Error>((request, quote))
+        };
+        requests.into_iter().map(quote).collect::<Result<_, _>>()?
+    };
+    let mut drafts = Vec::with_capacity(quotes.len());
+    for (request, quote) in quotes {
+        let id = OrderId(lane.next_id(OwnerKind::Order).await?);
+        drafts.push(Draft { id, request, quote, claimed: Vec::new(), allocations: Vec::new() });
+    }
+    Ok(drafts)
+}
+
+async fn claim_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error> {
+    for draft in drafts {
+        for id in draft.request.reservations.clone() {
+            let (reply, claimed) = oneshot::channel();
+            let job = Job::Claim { id, order: draft.id, reply };
+            send(&lane.shared, lane.shared.lane_of_id(id.0), vec![job]);
+            let hold = claimed.await.map_err(|_| lane.shared.stopped_error())??;
+            draft.claimed.push(hold);
+        }
+    }
+    Ok(())
+}
+
+async fn unclaim(lane: &Rc<Lane>, order: OrderId, claimed: &[Hold]) {
+    for hold in claimed {
+        let (done, undone) = oneshot::channel();
+        let job = Job::Unclaim { id: hold.id, order, done };
+        send(&lane.shared, lane.shared.lane_of_id(hold.id.0), vec![job]);
+        // It fails only when the engine stops; then the next start undoes the claim.
+        let _ = undone.await;
+    }
+}
+
+/// Finds units for every line of every draft: held ones first, then new ones.
+async fn reserve_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error> {
+    let mut wants = Vec::with_capacity(drafts.len());
+    for draft in &mut *drafts {
+        let held: Vec<_> = draft.claimed.iter().flat_map(Hold::held).collect();
+        let (allocations, demands) = use_held(&draft.quote.wanted(), &held);
+        draft.allocations = allocations;
+        wants.push(Want {
+            owner: Owner::order(draft.id),
+            sourcing: draft.quote.sourcing,
+            candidates: std::mem::take(&mut draft.quote.candidates),
+            demands,
+            partial: false,
+        });
+    }
+    let granted = reserve(lane, &wants).await.map_err(|short| match short {
+        Short::Lines(draft, shortages) => refusal(&drafts[draft], shortages),
+        Short::Failed(error) => error,
+    })?;
+    for (draft, granted) in drafts.iter_mut().zip(granted) {
+        draft.allocations.extend(granted);
+    }
+    Ok(())
+}
+
+/// Says of each short line what was wanted in all, and what there is in all.
+fn refusal(draft: &Draft, shortages: Vec<Shortage>) -> Error {
+    let in_all = |short: Shortage| {
+        let line = draft.quote.lines.iter().find(|line| line.product == short.product);
+        let wanted = line.map_or(short.wanted, |line| line.quantity);
+        let missing = short.wanted - short.available;
+        Shortage { wanted, available: wanted - missing, ..short }
+    };
+    Error::Refused(Refusal::InsufficientStock(shortages.into_iter().map(in_all).collect()))
+}
+
+/// The decision: one group with every order, what it adopts of holds, and its payment where nothing is to pay.
+async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
+    let at = lane.now();
+    let mut orders = Vec::with_capacity(drafts.len());
+    let mut events: Vec<Event> = Vec::with_capacity(drafts.len());
+    let mut conversions = Vec::new();
+    for Draft { id, request, quote, claimed, allocations } in drafts {
+        let placed = Arc::new(quote.place(request, id, allocations, at));
+        let mut order = Order::new(placed.clone());
+        for hold in &claimed {
+            let product_of = |allocation: &Allocation| placed.stock(allocation).product;
+            conversions.push(hold.convert(id, &placed.allocations, product_of, at));
+        }
+        events.push(OrderEvent::Placed(placed).into());
+        if let Some(paid) = order.paid_at_once() {
+            order.evolve(&paid);
+            events.push(paid.into());
+        }
+        orders.push(order);
+    }
+    events.extend(conversions.iter().cloned().map(Event::from));
+    let mut seen = lane.append(events)?;
+    for event in conversions {
+        seen = seen.max(convert(lane, event).await?.unwrap_or(seen));
+    }
+    Ok((orders, Some(seen)))
+}
+
+/// Tells a holder that its hold became an order's, and gives back what the order did not need.
+async fn convert(lane: &Rc<Lane>, event: HoldEvent) -> Result<Option<Sequence>, Error> {
+    let (done, told) = oneshot::channel();
+    let home = lane.shared.lane_of_id(event.hold().0);
+    let gives = part(&event.clone().into());
+    send(&lane.shared, home, vec![Job::Converted { event, done }]);
+    told.await.map_err(|_| lane.shared.stopped_error())?;
+    match gives {
+        Part::Decided(owner, step, gives) => give(lane, owner, step, gives).await,
+        _ => Ok(None),
+    }
+}
+
+/// The state of an order: ahead of the read side, or as committed.
+fn load(lane: &Lane, id: OrderId) -> Result<Order, Error> {
+    let ahead = lane.orders.borrow().get(&id);
+    let order = ahead.or_else(|| lane.shared.read.orders.with(id.0, |order| order.now.clone()));
+    Ok(order.ok_or(Refusal::NotFound { kind: "order", id: id.0 })?)
+}
+
+/// Runs a command on an order, to the end of its gives.
+pub(super) async fn command(
+    lane: &Rc<Lane>,
+    id: OrderId,
+    command: &OrderCommand,
+) -> Outcome<Order> {
+    let mut order = load(lane, id)?;
+    let at = lane.now();
+    let events = guarded(|| Ok(order.decide(command, at)?))?;
+    if events.is_empty() {
+        return Ok((order, None));
+    }
+    // A shipment is decided only once its stocks have granted what it takes.
+    for event in &events {
+        if let OrderEvent::Shipped { step, shipment, .. } = event {
+            let takes = order.consumes(&shipment.parcels);
+            take_all(lane, Owner::order(id), *step, &takes).await?;
+        }
+    }
+    let mut seen = lane.append(events.iter().cloned().map(Event::from))?;
+    let mut gives = Vec::new();
+    for event in events {
+        order.evolve(&event);
+        if let Part::Decided(owner, step, given) = part(&event.into())
+            && !given.is_empty()
+        {
+            gives.push((owner, step, given));
+        }
+    }
+    for (owner, step, given) in gives {
+        seen = seen.max(give(lane, owner, step, given).await?.unwrap_or(seen));
+    }
+    let folded = lane.shared.answers.folded();
+    lane.orders.borrow_mut().put(id, order.clone(), seen, folded);
+    Ok((order, Some(seen)))
+}
+
+/// The payment deadline's timer message.
+pub(super) async fn expire(lane: &Rc<Lane>, id: OrderId) -> Outcome<()> {
+    let (_, seen) = command(lane, id, &OrderCommand::Expire).await?;
+    Ok(((), seen))
+}

@@ -1,0 +1,256 @@
+//! Reserving what an order or a hold wants.
+
+use std::{
+    rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::future::join_all;
+use rustc_hash::FxHashMap;
+use stockade_domain::{
+    Owner, Quantity, Shortage, StockKey, WarehouseId,
+    sourcing::{Allocation, Demand, Rule, Sourcing, plan},
+    stock::Take,
+};
+
+use super::stocks::{take, undo};
+use crate::{Error, lane::Lane, read::ReadSide, stock::TakeFor};
+
+/// Rounds of planning before a line counts as short. Each refusal lowers what is expected of a stock, so that more rounds than
+/// this mean stocks that change faster than they can be asked.
+const ROUNDS_MAX: usize = 16;
+
+/// Placing is the first workflow of its owner.
+const STEP: u32 = 0;
+
+/// What one owner wants.
+pub(super) struct Want {
+    pub(super) owner: Owner,
+    pub(super) sourcing: Sourcing,
+    pub(super) candidates: Vec<WarehouseId>,
+    pub(super) demands: Vec<Demand>,
+    /// Whether a part is better than nothing.
+    pub(super) partial: bool,
+}
+
+/// Why nothing was reserved: which of the wants is short, and of what.
+pub(super) enum Short {
+    Lines(usize, Vec<Shortage>),
+    Failed(Error),
+}
+
+/// Reserves all that is wanted, or nothing: where each want's units come from.
+///
+/// When it fails while other workflows hold takes that they may yet undo, it is tried once more, one stock after the other in the
+/// order of their ids: two orders that each hold what the other needs cannot both fail then.
+pub(super) async fn reserve(
+    lane: &Rc<Lane>,
+    wants: &[Want],
+) -> Result<Vec<Vec<Allocation>>, Short> {
+    let takes: usize = wants.iter().map(|want| want.demands.len()).sum();
+    let undecided = Undecided::new(lane, takes > 1);
+    match attempt(lane, wants, false).await {
+        Err(Short::Lines(..)) if undecided.others() => attempt(lane, wants, true).await,
+        done => done,
+    }
+}
+
+/// Counts this workflow among those whose takes may yet be undone: only those with several can be.
+struct Undecided<'a> {
+    count: &'a AtomicUsize,
+    counted: bool,
+}
+
+impl<'a> Undecided<'a> {
+    fn new(lane: &'a Lane, counted: bool) -> Self {
+        let count = &lane.shared.undecided;
+        if counted {
+            count.fetch_add(1, Ordering::AcqRel);
+        }
+        Self { count, counted }
+    }
+
+    fn others(&self) -> bool {
+        self.count.load(Ordering::Acquire) > usize::from(self.counted)
+    }
+}
+
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        if self.counted {
+            self.count.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+async fn attempt(
+    lane: &Rc<Lane>,
+    wants: &[Want],
+    in_order: bool,
+) -> Result<Vec<Vec<Allocation>>, Short> {
+    let mut attempt = Attempt {
+        wants,
+        open: wants.iter().map(|want| want.demands.clone()).collect(),
+        granted: wants.iter().map(|_| Vec::new()).collect(),
+        known: FxHashMap::default(),
+    };
+    let done = attempt.run(lane, in_order).await;
+    match done {
+        Ok(()) => Ok(attempt.granted),
+        Err(short) => {
+            let all = (0..wants.len()).flat_map(|want| attempt.takes(want)).collect();
+            undo(lane, all).await.map_err(Short::Failed)?;
+            Err(short)
+        }
+    }
+}
+
+struct Attempt<'a> {
+    wants: &'a [Want],
+    /// Demands still to be found, of each want.
+    open: Vec<Vec<Demand>>,
+    /// What was reserved, for each want.
+    granted: Vec<Vec<Allocation>>,
+    /// What a stock that refused said it could give: it is not asked for more again.
+    known: FxHashMap<StockKey, Quantity>,
+}
+
+/// A take of a plan: of which want, from where.
+struct Planned {
+    want: usize,
+    key: StockKey,
+    demand: Demand,
+    allocation: Allocation,
+}
+
+impl Attempt<'_> {
+    async fn run(&mut self, lane: &Rc<Lane>, in_order: bool) -> Result<(), Short> {
+        for _ in 0..ROUNDS_MAX {
+            let mut planned = self.plan(&lane.shared.read)?;
+            if planned.is_empty() {
+                return Ok(());
+            }
+            let answers = if in_order {
+                planned.sort_by_key(|planned| planned.key);
+                let mut answers = Vec::with_capacity(planned.len());
+                for planned in &planned {
+                    answers.push(self.ask(lane, planned).await);
+                }
+                answers
+            } else if let [only] = planned.as_slice() {
+                vec![self.ask(lane, only).await]
+            } else {
+                join_all(planned.iter().map(|planned| self.ask(lane, planned))).await
+            };
+            self.settle(lane, planned, answers).await?;
+        }
+        let want = self.open.iter().position(|open| !open.is_empty()).unwrap_or_default();
+        let short = |demand: &Demand| shortage(demand, 0);
+        Err(Short::Lines(want, self.open[want].iter().map(short).collect()))
+    }
+
+    /// Plans everything that is still to be found. What one want is to get, the next one cannot have.
+    fn plan(&mut self, read: &ReadSide) -> Result<Vec<Planned>, Short> {
+        let mut planned: Vec<Planned> = Vec::new();
+        let mut spoken_for: FxHashMap<StockKey, Quantity> = FxHashMap::default();
+        for (index, want) in self.wants.iter().enumerate() {
+            let open = &mut self.open[index];
+            if open.is_empty() {
+                continue;
+            }
+            let known = &self.known;
+            let mut available = |key: StockKey| {
+                let there = known.get(&key).copied().unwrap_or_else(|| read.available(key));
+                there.saturating_sub(spoken_for.get(&key).copied().unwrap_or(0))
+            };
+            let plan = plan(want.sourcing, &want.candidates, open, &mut available);
+            if !plan.shortages.is_empty() && !want.partial {
+                return Err(Short::Lines(index, plan.shortages));
+            }
+            for allocation in plan.allocations {
+                let product = open.iter().find(|demand| demand.line == allocation.line);
+                let product = product.expect("a plan is for what was demanded").product;
+                let key = StockKey::new(allocation.warehouse, product);
+                let (line, quantity) = (allocation.line, allocation.quantity);
+                let demand = Demand { line, product, quantity };
+                if self.wants.len() > 1 {
+                    *spoken_for.entry(key).or_insert(0) += quantity;
+                }
+                planned.push(Planned { want: index, key, demand, allocation });
+            }
+        }
+        Ok(planned)
+    }
+
+    async fn ask(&self, lane: &Rc<Lane>, planned: &Planned) -> Result<Result<(), Quantity>, Error> {
+        let owner = self.wants[planned.want].owner;
+        let what = Take::Reserve { quantity: planned.allocation.quantity };
+        take(lane, planned.key, TakeFor { owner, step: STEP, take: what }).await
+    }
+
+    /// Notes what was granted, and opens again what was refused.
+    async fn settle(
+        &mut self,
+        lane: &Rc<Lane>,
+        planned: Vec<Planned>,
+        answers: Vec<Result<Result<(), Quantity>, Error>>,
+    ) -> Result<(), Short> {
+        let mut failed = None;
+        let mut again = Vec::new();
+        self.open.iter_mut().for_each(Vec::clear);
+        for (planned, answer) in planned.into_iter().zip(answers) {
+            match answer {
+                Ok(Ok(())) => self.granted[planned.want].push(planned.allocation),
+                Ok(Err(available)) => {
+                    self.known.insert(planned.key, available);
+                    self.reopen(planned.want, planned.demand);
+                    again.push(planned.want);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(Short::Failed(error));
+        }
+        // One warehouse gives everything or nothing: what it gave goes back before another is asked.
+        again.dedup();
+        for want in again
+            .into_iter()
+            .filter(|want| self.wants[*want].sourcing.rule == Rule::SingleWarehouse)
+        {
+            undo(lane, self.takes(want)).await.map_err(Short::Failed)?;
+            self.granted[want].clear();
+            self.open[want].clone_from(&self.wants[want].demands);
+        }
+        Ok(())
+    }
+
+    /// Two refused parts of one line are one demand again.
+    fn reopen(&mut self, want: usize, demand: Demand) {
+        let open = &mut self.open[want];
+        match open.iter_mut().find(|known| known.line == demand.line) {
+            Some(known) => known.quantity += demand.quantity,
+            None => open.push(demand),
+        }
+    }
+
+    /// What was granted to a want, as takes.
+    fn takes(&self, want: usize) -> Vec<(StockKey, TakeFor)> {
+        let Want { owner, demands, .. } = &self.wants[want];
+        let product = |line: u32| {
+            let demand = demands.iter().find(|demand| demand.line == line);
+            demand.expect("what was granted was demanded").product
+        };
+        let take = |granted: &Allocation| {
+            let what = Take::Reserve { quantity: granted.quantity };
+            let key = StockKey::new(granted.warehouse, product(granted.line));
+            (key, TakeFor { owner: *owner, step: STEP, take: what })
+        };
+        self.granted[want].iter().map(take).collect()
+    }
+}
+
+fn shortage(demand: &Demand, available: Quantity) -> Shortage {
+    let (product, wanted) = (demand.product, demand.quantity);
+    Shortage { product, warehouse: None, wanted, available, frees_at: None }
+}

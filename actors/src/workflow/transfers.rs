@@ -1,0 +1,63 @@
+use std::rc::Rc;
+
+use stockade_domain::{
+    Owner, OwnerKind, Refusal, Sequence, TransferId,
+    transfer::{self, Dispatched, Transfer, TransferCommand, TransferEvent},
+};
+
+use super::{
+    Outcome,
+    stocks::{give, take_all},
+};
+use crate::{
+    Error,
+    job::NewTransfer,
+    lane::{Lane, guarded},
+};
+
+/// Sends units from one warehouse to another.
+pub(super) async fn dispatch(lane: &Rc<Lane>, request: NewTransfer) -> Outcome<Transfer> {
+    let NewTransfer { product, from, to, quantity, in_transit } = request;
+    check_exists(lane, &request)?;
+    let id = TransferId(lane.next_id(OwnerKind::Transfer).await?);
+    let at = lane.now();
+    let dispatched = Dispatched { id, product, from, to, quantity, in_transit, at };
+    let take = guarded(|| Ok(transfer::dispatch(&dispatched)?))?;
+    take_all(lane, Owner::transfer(id), 0, &[take]).await?;
+    let transfer = Transfer::new(dispatched.clone());
+    let seen = decided(lane, TransferEvent::Dispatched(Box::new(dispatched))).await?;
+    Ok((transfer, Some(seen)))
+}
+
+fn check_exists(lane: &Lane, request: &NewTransfer) -> Result<(), Refusal> {
+    let catalogue = lane.shared.read.catalogue.read();
+    catalogue.warehouse(request.from)?;
+    catalogue.warehouse(request.to)?;
+    let product = catalogue.product(request.product);
+    product.map(drop).ok_or(Refusal::NotFound { kind: "product", id: request.product.0 })
+}
+
+/// Appends a transfer's decision and gives.
+async fn decided(lane: &Rc<Lane>, event: TransferEvent) -> Result<Sequence, Error> {
+    let (owner, step, gives) = event.gives();
+    let seen = lane.append([event.into()])?;
+    Ok(seen.max(give(lane, owner, step, gives).await?.unwrap_or(seen)))
+}
+
+/// Runs a command on a transfer, to the end of its gives.
+pub(super) async fn command(
+    lane: &Rc<Lane>,
+    id: TransferId,
+    command: &TransferCommand,
+) -> Outcome<Transfer> {
+    let ahead = lane.transfers.borrow().get(&id);
+    let transfer = ahead.or_else(|| lane.shared.read.transfers.get(id.0));
+    let mut transfer = transfer.ok_or(Refusal::NotFound { kind: "transfer", id: id.0 })?;
+    let at = lane.now();
+    let event = guarded(|| Ok::<_, Error>(transfer.decide(command, at)?))?;
+    transfer.evolve(&event);
+    let seen = decided(lane, event).await?;
+    let folded = lane.shared.answers.folded();
+    lane.transfers.borrow_mut().put(id, transfer.clone(), seen, folded);
+    Ok((transfer, Some(seen)))
+}

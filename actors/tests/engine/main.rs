@@ -1,0 +1,8 @@
+//! The engine: whole, in process, on virtual time where time matters.
+
+mod concurrency;
+mod deadlines;
+mod durability;
+mod power;
+mod shop;
+mod workflows;
