@@ -1,1 +1,51 @@
-//! http
+//! Stockade's REST surface, over a [`stockade_actors::Engine`].
+//!
+//! [`bind`] takes the sockets, [`run`] serves them. Every route exists under `/v1` (the canonical mount), `/api` and the root, from
+//! one table. There is no authentication: it listens on loopback addresses only and answers only to loopback host names.
+//!
+//! ```no_run
+//! use stockade_actors::Engine;
+//! use stockade_http::{HttpConfig, bind, run};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::in_memory()?;
+//! let bound = bind(&HttpConfig::default())?;
+//! println!("listening on {:?}", bound.addresses());
+//! let shutdown = std::future::pending();
+//! actix_web::rt::System::new().block_on(run(bound, engine.clone(), shutdown))?;
+//! engine.shutdown()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! JSON is spoken here and nowhere further in: what clients send and get are types of this crate, converted by hand from and
+//! to the domain's.
+
+mod adjustments;
+mod answer;
+mod config;
+mod edge;
+mod etag;
+mod extract;
+mod fields;
+mod health;
+mod lines;
+mod money;
+mod orders;
+mod page;
+mod problem;
+mod products;
+mod query;
+mod refusals;
+mod reservations;
+mod routes;
+mod server;
+mod shops;
+mod state;
+mod stock;
+mod time;
+mod transfers;
+mod warehouses;
+
+pub use config::HttpConfig;
+pub use server::{BindError, Bound, bind, run};

@@ -1,0 +1,255 @@
+//! `/stock/adjustments`: stock corrected, one or many at once.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use stockade_actors::{Engine, Error};
+use stockade_domain::{
+    AdjustmentId, ProductId, StockKey, WarehouseId,
+    adjustment::{Adjust, Adjusted, Reason},
+    catalogue::StockDelta,
+    limits::ADJUSTMENT_LINES_MAX,
+};
+
+use crate::{
+    answer,
+    extract::Input,
+    problem::Problem,
+    refusals::{Named, Request, explain, locating},
+    state::Shared,
+    time::Time,
+};
+
+#[derive(Serialize)]
+struct AdjustmentView {
+    id: AdjustmentId,
+    reason: &'static str,
+    reference: Option<Box<str>>,
+    adjustments: Vec<DeltaView>,
+    created_at: Time,
+}
+
+#[derive(Serialize)]
+struct DeltaView {
+    warehouse_id: WarehouseId,
+    product_id: ProductId,
+    delta: i64,
+}
+
+impl From<Adjusted> for AdjustmentView {
+    fn from(adjusted: Adjusted) -> Self {
+        let view = |delta: &StockDelta| DeltaView {
+            warehouse_id: delta.stock.warehouse,
+            product_id: delta.stock.product,
+            delta: delta.delta,
+        };
+        Self {
+            id: adjusted.id,
+            reason: adjusted.reason.name(),
+            adjustments: adjusted.deltas.iter().map(view).collect(),
+            created_at: Time(adjusted.at),
+            reference: adjusted.reference,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Results {
+    results: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adjustment: Option<AdjustmentView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Problem>,
+}
+
+/// One adjustment, or many.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdjustmentBody {
+    warehouse_id: Option<u64>,
+    product_id: Option<u64>,
+    delta: Option<i64>,
+    reason: Option<ReasonBody>,
+    reference: Option<String>,
+    adjustments: Option<Vec<RowBody>>,
+    mode: Option<Mode>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RowBody {
+    warehouse_id: u64,
+    product_id: u64,
+    delta: i64,
+    reason: Option<ReasonBody>,
+    reference: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReasonBody {
+    Received,
+    Damaged,
+    Lost,
+    Found,
+    Returned,
+    Correction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    All,
+    Each,
+}
+
+impl From<ReasonBody> for Reason {
+    fn from(reason: ReasonBody) -> Self {
+        match reason {
+            ReasonBody::Received => Self::Received,
+            ReasonBody::Damaged => Self::Damaged,
+            ReasonBody::Lost => Self::Lost,
+            ReasonBody::Found => Self::Found,
+            ReasonBody::Returned => Self::Returned,
+            ReasonBody::Correction => Self::Correction,
+        }
+    }
+}
+
+impl RowBody {
+    fn delta(&self) -> StockDelta {
+        let stock = StockKey::new(WarehouseId(self.warehouse_id), ProductId(self.product_id));
+        StockDelta { stock, delta: self.delta }
+    }
+}
+
+fn missing(field: &str) -> Problem {
+    Problem::field(format!("/{field}"), "is missing")
+}
+
+/// `POST /stock/adjustments`.
+pub(crate) async fn adjust(
+    state: Shared,
+    body: Input<AdjustmentBody>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let mut body = body.valid()?;
+    match body.adjustments.take() {
+        None => one(engine, body).await,
+        Some(_) if body.warehouse_id.is_some() => Err(twice("warehouse_id")),
+        Some(_) if body.product_id.is_some() => Err(twice("product_id")),
+        Some(_) if body.delta.is_some() => Err(twice("delta")),
+        Some(rows) if rows.is_empty() || rows.len() > ADJUSTMENT_LINES_MAX => {
+            let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
+            Err(Problem::field("/adjustments", detail))
+        }
+        Some(rows) if body.mode == Some(Mode::Each) => each(engine, &body, rows).await,
+        Some(rows) => all(engine, body, rows).await,
+    }
+}
+
+fn twice(field: &str) -> Problem {
+    Problem::field(format!("/{field}"), "cannot stand beside adjustments")
+}
+
+fn created(adjusted: Adjusted) -> HttpResponse {
+    answer::json(StatusCode::CREATED, &AdjustmentView::from(adjusted))
+}
+
+async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Problem> {
+    if body.mode.is_some() {
+        return Err(Problem::field("/mode", "is for adjustments"));
+    }
+    let row = RowBody {
+        warehouse_id: body.warehouse_id.ok_or_else(|| missing("warehouse_id"))?,
+        product_id: body.product_id.ok_or_else(|| missing("product_id"))?,
+        delta: body.delta.ok_or_else(|| missing("delta"))?,
+        reason: None,
+        reference: None,
+    };
+    let reason = body.reason.ok_or_else(|| missing("reason"))?.into();
+    let request = Adjust { deltas: vec![row.delta()], reason, reference: body.reference };
+    let adjusted = engine.adjust(request).await;
+    Ok(created(adjusted.map_err(locating(|named| locate_row("", &row, named)))?))
+}
+
+/// One adjustment of many stocks: all of them or none. It has one reason, so that the rows must agree on it.
+async fn all(
+    engine: &Engine,
+    body: AdjustmentBody,
+    rows: Vec<RowBody>,
+) -> Result<HttpResponse, Problem> {
+    let first = rows.first();
+    let reason = body.reason.or(first.and_then(|row| row.reason));
+    let reference = body.reference.or_else(|| first.and_then(|row| row.reference.clone()));
+    for (at, row) in rows.iter().enumerate() {
+        let differs = |field: &str| {
+            let detail = "must be the same for all; use mode \"each\" for rows of their own";
+            Err(Problem::field(format!("/adjustments/{at}/{field}"), detail))
+        };
+        if row.reason.is_some() && row.reason != reason {
+            return differs("reason");
+        }
+        if row.reference.is_some() && row.reference != reference {
+            return differs("reference");
+        }
+    }
+    let reason = reason.ok_or_else(|| missing("reason"))?.into();
+    let deltas = rows.iter().map(RowBody::delta).collect();
+    let adjusted = engine.adjust(Adjust { deltas, reason, reference }).await;
+    let locate = |named: Named<'_>| match named {
+        Named::Field(field) => Some(format!("/{field}")),
+        Named::Thing(..) => rows
+            .iter()
+            .enumerate()
+            .find_map(|(at, row)| locate_row(&format!("/adjustments/{at}"), row, named)),
+    };
+    Ok(created(adjusted.map_err(locating(locate))?))
+}
+
+/// Each row by itself.
+async fn each(
+    engine: &Engine,
+    body: &AdjustmentBody,
+    rows: Vec<RowBody>,
+) -> Result<HttpResponse, Problem> {
+    let mut requests = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let reason = row.reason.or(body.reason);
+        let reason = reason.ok_or_else(|| missing(&format!("adjustments/{at}/reason")))?.into();
+        let reference = row.reference.clone().or_else(|| body.reference.clone());
+        requests.push(Adjust { deltas: vec![row.delta()], reason, reference });
+    }
+    let answers = join_all(requests.into_iter().map(|request| engine.adjust(request))).await;
+    let show = |((at, row), answer): ((usize, &RowBody), Result<Adjusted, Error>)| match answer {
+        Ok(adjusted) => Row { status: 201, adjustment: Some(adjusted.into()), error: None },
+        Err(error) => {
+            let place = format!("/adjustments/{at}");
+            let locate = |named: Named<'_>| locate_row(&place, row, named);
+            let problem = explain(error, &Request { locate: &locate, currency: None });
+            let status = problem.status().as_u16();
+            Row { status, adjustment: None, error: Some(problem) }
+        }
+    };
+    let results = rows.iter().enumerate().zip(answers).map(show).collect();
+    Ok(answer::ok(&Results { results }))
+}
+
+/// Where a row at `place` names what a refusal is about.
+fn locate_row(place: &str, row: &RowBody, named: Named<'_>) -> Option<String> {
+    match named {
+        Named::Field(field) => {
+            Some(format!("{place}/{}", field.strip_prefix("adjustments/0/").unwrap_or(field)))
+        }
+        Named::Thing("product", id) if id == row.product_id => Some(format!("{place}/product_id")),
+        Named::Thing("warehouse", id) if id == row.warehouse_id => {
+            Some(format!("{place}/warehouse_id"))
+        }
+        Named::Thing(..) => None,
+    }
+}

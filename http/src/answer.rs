@@ -1,0 +1,115 @@
+//! Answers: JSON, with where the thing is and which version of it was seen.
+
+use std::fmt;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, LOCATION},
+    },
+};
+use serde::Serialize;
+
+use crate::etag;
+
+/// JSON with a status.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    write(status, to_bytes(body))
+}
+
+/// 200 with JSON.
+pub(crate) fn ok(body: &impl Serialize) -> HttpResponse {
+    json(StatusCode::OK, body)
+}
+
+/// 201 with JSON, and where the new thing is.
+pub(crate) fn created(
+    req: &HttpRequest,
+    place: fmt::Arguments<'_>,
+    body: &impl Serialize,
+) -> HttpResponse {
+    let mut response = ok(body);
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(place) = HeaderValue::from_str(&format!("{}{place}", mount(req))) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    response
+}
+
+/// Who may keep a copy of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cached {
+    /// Anybody, as long as they ask whether it is still true.
+    Checked,
+    /// Nobody.
+    Never,
+}
+
+/// One thing with its ETag; 304 if the client has it already.
+pub(crate) fn seen(
+    req: &HttpRequest,
+    version: u32,
+    cached: Cached,
+    body: &impl Serialize,
+) -> HttpResponse {
+    let body = to_bytes(body);
+    let tag = etag::of(version, &body);
+    let mut response = if etag::none_match(req, &tag) {
+        HttpResponse::new(StatusCode::NOT_MODIFIED)
+    } else {
+        write(StatusCode::OK, body)
+    };
+    mark(&mut response, &tag, cached);
+    response
+}
+
+/// Adds the ETag of the thing that this answer shows, for a client that wants to go on with it.
+pub(crate) fn tagged(status: StatusCode, version: u32, body: &impl Serialize) -> HttpResponse {
+    let body = to_bytes(body);
+    let tag = etag::of(version, &body);
+    let mut response = write(status, body);
+    mark(&mut response, &tag, Cached::Never);
+    response
+}
+
+/// Adds the ETag to an answer that shows a thing that was just made.
+pub(crate) fn mark_seen(response: &mut HttpResponse, version: u32, body: &impl Serialize) {
+    mark(response, &etag::of(version, &to_bytes(body)), Cached::Never);
+}
+
+fn mark(response: &mut HttpResponse, tag: &str, cached: Cached) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    if cached == Cached::Checked {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+}
+
+/// 204.
+pub(crate) fn nothing() -> HttpResponse {
+    HttpResponse::new(StatusCode::NO_CONTENT)
+}
+
+/// The mount that the request used: what it is told about other places begins with it.
+pub(crate) fn mount(req: &HttpRequest) -> &'static str {
+    let path = req.path();
+    ["/v1", "/api"]
+        .into_iter()
+        .find(|mount| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/')))
+        .unwrap_or_default()
+}
+
+pub(crate) fn to_bytes(body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512);
+    // Writing to memory cannot fail, and every key is text.
+    let _ = serde_json::to_writer(&mut bytes, body);
+    bytes
+}
+
+fn write(status: StatusCode, body: Vec<u8>) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    response.body(body)
+}

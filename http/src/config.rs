@@ -1,0 +1,41 @@
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+/// How the REST surface is set up. Every default works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Where to listen. While there is no authentication only loopback addresses are accepted.
+    pub listen: Vec<SocketAddr>,
+    /// Threads that parse and answer; by default about half of the cores, since the engine needs the rest.
+    pub workers: usize,
+    /// The largest JSON body, in bytes. A batch of 1,000 orders of 100 lines fits the default.
+    pub json_bytes_max: usize,
+    /// How long a client may take to send the head of a request.
+    pub head_timeout: Duration,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// The most connections of one worker; more wait in the listener's backlog.
+    pub connections_max: usize,
+    /// How long requests under way may take after the shutdown was asked for.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            workers: (cores / 2).max(1),
+            json_bytes_max: 4 << 20,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            connections_max: 25_000,
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}

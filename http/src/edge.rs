@@ -1,0 +1,208 @@
+//! The edge: what happens to every request and every answer, whatever the route.
+
+use std::{
+    borrow::Cow,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actix_web::{
+    Error, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        Method, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue,
+            ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    middleware::Next,
+};
+use futures_util::FutureExt;
+
+use crate::problem::{Code, Problem};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The longest request id that is taken from a client.
+const REQUEST_ID_MAX: usize = 128;
+
+/// Around everything: checks who was meant, names the request, writes problems, and adds the headers of every answer.
+pub(crate) async fn edge(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request_id(req.headers());
+    if let Err(problem) = check_host(&req).and_then(|()| check_origin(&req)) {
+        let mut response = req.into_response(problem.render(id.to_str().ok()));
+        finish(response.response_mut(), id);
+        return Ok(response);
+    }
+    match AssertUnwindSafe(next.call(req)).catch_unwind().await {
+        Ok(Ok(response)) => Ok(answered(response.map_into_boxed_body(), id)),
+        Ok(Err(error)) => Err(failed(Problem::of_status(error.error_response().status()), id)),
+        Err(_panic) => {
+            tracing::error!(request_id = ?id, "a handler panicked");
+            Err(failed(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), id))
+        }
+    }
+}
+
+fn answered(mut response: ServiceResponse<BoxBody>, id: HeaderValue) -> ServiceResponse<BoxBody> {
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+        let render = |problem: &Problem| problem.render(id.to_str().ok());
+        let answer = match problem {
+            Some(problem) => render(problem),
+            None => render(&Problem::of_status(response.status())),
+        };
+        response = response.into_response(answer);
+    }
+    finish(response.response_mut(), id);
+    response
+}
+
+/// An answer for when the request is gone.
+fn failed(problem: Problem, id: HeaderValue) -> Error {
+    let mut response = problem.render(id.to_str().ok());
+    finish(&mut response, id);
+    InternalError::from_response("failed inside", response).into()
+}
+
+fn finish(response: &mut HttpResponse<BoxBody>, id: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID.clone(), id);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(RESOURCE_POLICY.clone(), HeaderValue::from_static("same-origin"));
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.insert(CONTENT_SECURITY_POLICY, nothing);
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// The client's own name for the request, or a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let fits = |id: &&HeaderValue| {
+        (1..=REQUEST_ID_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(&X_REQUEST_ID).filter(fits).cloned().unwrap_or_else(new_request_id)
+}
+
+/// Unique in this process, and between processes as far as 64 random bits go.
+fn new_request_id() -> HeaderValue {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let text = format!("{:016x}-{count:x}", *PROCESS);
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// Without authentication whoever reaches the socket may do everything. A web page can make a browser reach it under a name of
+/// the page's own choice (DNS rebinding), so that only loopback names are answered.
+fn check_host(req: &ServiceRequest) -> Result<(), Problem> {
+    let header = req.headers().get_all(HOST).map(|host| host.to_str().unwrap_or("?"));
+    let target = req.uri().authority().map(|authority| authority.as_str());
+    match header.chain(target).find(|host| !is_loopback(host)) {
+        None => Ok(()),
+        Some(host) => {
+            let host: String = host.chars().take(100).collect();
+            let detail =
+                format!("without authentication only loopback hosts are answered, not {host:?}");
+            let status = StatusCode::MISDIRECTED_REQUEST;
+            Err(Problem::new(status, Code::MisdirectedRequest, detail))
+        }
+    }
+}
+
+/// The other way in for a web page is a request that browsers send without asking first; they say whose page it was.
+fn check_origin(req: &ServiceRequest) -> Result<(), Problem> {
+    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let Some(origin) = req.headers().get(ORIGIN) else {
+        return Ok(());
+    };
+    let host = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    if host.is_some_and(|(_, host)| is_loopback(host)) {
+        return Ok(());
+    }
+    let detail = "without authentication, pages of other origins may not change anything";
+    Err(Problem::new(StatusCode::FORBIDDEN, Code::Forbidden, detail))
+}
+
+/// Whether a `Host` (with or without a port) is this machine's own.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let name: Cow<'_, str> = name.strip_suffix('.').unwrap_or(name).into();
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_this_machine() {
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:80"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "127.0.0.1.example.com",
+            "localhost.example.com",
+            "10.0.0.1:80",
+            "[::2]",
+            "?",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_taken_only_if_it_is_harmless() {
+        let given = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_REQUEST_ID.clone(), HeaderValue::from_bytes(text.as_bytes()).unwrap());
+            request_id(&headers) == text
+        };
+        assert!(given("abc-123"));
+        assert!(!given(""));
+        assert!(!given("a b"));
+        assert!(!given(&"x".repeat(129)));
+        assert_ne!(new_request_id(), new_request_id());
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_like_any_other() {
+        use actix_web::{App, body::to_bytes, middleware::from_fn, test, web};
+        async fn fail() -> HttpResponse {
+            panic!("on purpose")
+        }
+        let app = App::new().route("/", web::get().to(fail)).wrap(from_fn(edge));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::get().insert_header((HOST, "localhost")).to_request();
+        let error = test::try_call_service(&app, request).await.unwrap_err();
+        let response = error.error_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(response.headers().contains_key(&X_REQUEST_ID));
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "internal");
+        assert!(!problem.to_string().contains("on purpose"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Money on the wire: exact decimals, never a float.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
+use stockade_domain::{Amount, Currency, MoneyError};
+
+use crate::problem::Problem;
+
+/// An amount, as clients read it: a text with exactly the currency's decimals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Money(pub(crate) Amount, pub(crate) Currency);
+
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.1.format(self.0))
+    }
+}
+
+/// The digits that a client wrote, in a JSON string or as a JSON number, before anybody knows the currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decimal(String);
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        let wrong = || de::Error::custom("expected an amount such as \"3.50\" or 3.50");
+        match text.as_bytes().first() {
+            Some(b'"') => serde_json::from_str(text).map(Self).map_err(|_| wrong()),
+            Some(b'-' | b'0'..=b'9') => Ok(Self(text.to_owned())),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Decimal {
+    /// The amount in minor units.
+    pub(crate) fn amount(&self, currency: Currency, pointer: &str) -> Result<Amount, Problem> {
+        amount(&self.0, currency).map_err(|detail| Problem::field(pointer, detail))
+    }
+}
+
+/// Reads an amount; or says what would be one.
+pub(crate) fn amount(text: &str, currency: Currency) -> Result<Amount, String> {
+    currency.parse(text).map_err(|error| match error {
+        MoneyError::TooManyDecimals { decimals: 0, .. } => {
+            format!("{currency} has no decimals")
+        }
+        error => error.to_string(),
+    })
+}
+
+/// A currency, as clients write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Code(pub(crate) Currency);
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        code.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_kept_as_they_were_written() {
+        let read = |json: &str| serde_json::from_str::<Decimal>(json).map(|decimal| decimal.0).ok();
+        for digits in ["3.50", "0.1", "9007199254740993.01", "-0"] {
+            assert_eq!(read(digits).as_deref(), Some(digits));
+            assert_eq!(read(&format!("\"{digits}\"")).as_deref(), Some(digits));
+        }
+        for wrong in ["null", "true", "[]", "{}"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `/orders`: what was bought, and how far it has come.
+
+mod actions;
+mod batch;
+mod body;
+mod history;
+mod list;
+mod plan;
+mod view;
+
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use stockade_actors::Engine;
+use stockade_domain::{OrderId, order::Order};
+
+use crate::{
+    answer::{self, Cached},
+    extract::Input,
+    problem::Problem,
+    query::Params,
+    refusals::locating,
+    state::Shared,
+};
+pub(crate) use actions::{cancel, deliver, pay, return_goods, set_status, ship};
+pub(crate) use batch::place_many;
+use body::PlaceOrderBody;
+pub(crate) use history::history;
+pub(crate) use list::list;
+pub(crate) use plan::plan;
+use view::OrderView;
+
+/// `POST /orders`: every line is reserved, or none is.
+pub(crate) async fn place(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<PlaceOrderBody>,
+) -> Result<HttpResponse, Problem> {
+    let (request, names) = body.valid()?.into_request()?;
+    let order = state.engine.place_order(request).await;
+    let order = order.map_err(locating(|named| names.locate(named)))?;
+    Ok(created(&req, &state.engine, &order))
+}
+
+/// `GET /orders/{id}`.
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let order = find(&state.engine, *id)?;
+    Params::of(&req).finish()?;
+    let view = OrderView::of(&state.engine, &order);
+    Ok(answer::seen(&req, order.version, Cached::Never, &view))
+}
+
+fn find(engine: &Engine, id: u64) -> Result<Order, Problem> {
+    engine.order(OrderId(id)).ok_or_else(|| Problem::not_found("order", id))
+}
+
+fn created(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {
+    let view = OrderView::of(engine, order);
+    answer::created(req, format_args!("/orders/{}", order.id()), &view)
+}

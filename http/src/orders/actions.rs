@@ -1,0 +1,213 @@
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use serde::Deserialize;
+use stockade_actors::{Engine, Error};
+use stockade_domain::{
+    Refusal,
+    order::{LineQuantity, Order, OrderCommand, Status},
+};
+
+use super::{created, find, list, view::OrderView};
+use crate::{
+    answer,
+    etag::Expected,
+    extract::Input,
+    lines::LineBody,
+    money::Decimal,
+    problem::Problem,
+    refusals::{Request, explain, plain},
+    state::Shared,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PaymentBody {
+    amount: Option<Decimal>,
+    method: Option<String>,
+    reference: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CancelBody {
+    reason: Option<String>,
+    lines: Option<Vec<LineBody>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShipmentBody {
+    lines: Option<Vec<LineBody>>,
+    carrier: Option<String>,
+    tracking: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeliverBody {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReturnBody {
+    lines: Vec<LineBody>,
+    restock: Option<bool>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatusBody {
+    status: String,
+}
+
+fn quantities(lines: Vec<LineBody>) -> Vec<LineQuantity> {
+    lines.into_iter().map(Into::into).collect()
+}
+
+/// Runs a command on an order that the caller saw as `now`.
+async fn command(
+    engine: &Engine,
+    req: &HttpRequest,
+    now: &Order,
+    command: OrderCommand,
+) -> Result<Order, Problem> {
+    check(req, now)?;
+    engine.change_order(now.id(), command).await.map_err(|error| refused(error, now))
+}
+
+/// The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
+fn check(req: &HttpRequest, now: &Order) -> Result<(), Problem> {
+    Expected::of(req, None).check(now.version).map(drop)
+}
+
+fn refused(error: Error, order: &Order) -> Problem {
+    explain(error, &Request { locate: &plain, currency: Some(order.placed.currency) })
+}
+
+fn shown(engine: &Engine, order: &Order) -> HttpResponse {
+    answer::ok(&OrderView::of(engine, order))
+}
+
+/// `POST /orders/{id}/payments`: records a payment, or all that is due.
+pub(crate) async fn pay(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<PaymentBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let PaymentBody { amount, method, reference } = body.valid()?;
+    let currency = now.placed.currency;
+    let amount = amount.map(|amount| amount.amount(currency, "/amount")).transpose()?;
+    let pay = OrderCommand::Pay { amount, method, reference };
+    let order = command(&state.engine, &req, &now, pay).await?;
+    Ok(created(&req, &state.engine, &order))
+}
+
+/// `POST /orders/{id}/cancel`: gives up what is not shipped.
+pub(crate) async fn cancel(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<CancelBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let CancelBody { reason, lines } = body.valid()?;
+    let cancel = OrderCommand::Cancel { lines: lines.map(quantities), reason };
+    let order = command(&state.engine, &req, &now, cancel).await?;
+    Ok(shown(&state.engine, &order))
+}
+
+/// `POST /orders/{id}/shipments`: ships what is left, or some of it.
+pub(crate) async fn ship(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<ShipmentBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let ShipmentBody { lines, carrier, tracking } = body.valid()?;
+    let ship = OrderCommand::Ship { lines: lines.map(quantities), carrier, tracking };
+    let order = command(&state.engine, &req, &now, ship).await?;
+    Ok(created(&req, &state.engine, &order))
+}
+
+/// `POST /orders/{id}/deliver`.
+pub(crate) async fn deliver(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<DeliverBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    body.valid()?;
+    let order = command(&state.engine, &req, &now, OrderCommand::Deliver).await?;
+    Ok(shown(&state.engine, &order))
+}
+
+/// `POST /orders/{id}/returns`: shipped units came back.
+pub(crate) async fn return_goods(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<ReturnBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let ReturnBody { lines, restock, reason } = body.valid()?;
+    let lines = Some(quantities(lines));
+    let back = OrderCommand::Return { lines, restock: restock.unwrap_or(true), reason };
+    let order = command(&state.engine, &req, &now, back).await?;
+    Ok(created(&req, &state.engine, &order))
+}
+
+/// `PATCH /orders/{id}/status`: the next step by its name.
+pub(crate) async fn set_status(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<StatusBody>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let now = find(engine, *id)?;
+    let word = body.valid()?.status;
+    let Some(wanted) = list::status(&word) else {
+        return Err(Problem::field("/status", "must be the name of a status"));
+    };
+    check(&req, &now)?;
+    let Some(step) = step_to(wanted) else {
+        return Err(refused(illegal(&now, wanted), &now));
+    };
+    if now.status == wanted {
+        return Ok(shown(engine, &now));
+    }
+    match engine.change_order(now.id(), step).await {
+        Ok(order) => Ok(shown(engine, &order)),
+        Err(error) => {
+            // Somebody else may have come first: then what is asked for is done, or illegal from where the order is now.
+            let now = find(engine, *id)?;
+            match error {
+                Error::Refused(_) if now.status == wanted => Ok(shown(engine, &now)),
+                Error::Refused(Refusal::OrderAlreadyPaid | Refusal::OrderNotPayable(_)) => {
+                    Err(refused(illegal(&now, wanted), &now))
+                }
+                error => Err(refused(error, &now)),
+            }
+        }
+    }
+}
+
+/// What a status by name asks for; nothing for those that only follow from other things.
+fn step_to(wanted: Status) -> Option<OrderCommand> {
+    Some(match wanted {
+        Status::Paid => OrderCommand::Pay { amount: None, method: None, reference: None },
+        Status::Shipped => OrderCommand::Ship { lines: None, carrier: None, tracking: None },
+        Status::Delivered => OrderCommand::Deliver,
+        Status::Cancelled => OrderCommand::Cancel { lines: None, reason: None },
+        Status::Returned => OrderCommand::Return { lines: None, restock: true, reason: None },
+        Status::PendingPayment | Status::PartiallyShipped | Status::Expired => return None,
+    })
+}
+
+fn illegal(now: &Order, wanted: Status) -> Error {
+    let allowed = now.allowed_transitions().to_vec();
+    Refusal::IllegalTransition { from: now.status, action: wanted.name(), allowed }.into()
+}

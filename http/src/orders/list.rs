@@ -1,0 +1,133 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use stockade_actors::{Engine, OrderFilter};
+use stockade_domain::{
+    CustomerId, OrderId, ProductId, ShopId,
+    order::{Order, Status},
+};
+
+use super::view::OrderView;
+use crate::{
+    answer,
+    page::{List, Page, Top},
+    problem::Problem,
+    query::Params,
+    state::Shared,
+};
+
+/// Orders that are read at a time while a list is sorted.
+const CHUNK: usize = 512;
+
+/// When it was placed, and its id to break ties.
+type Rank = (u64, u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Id,
+    PlacedAt,
+}
+
+/// `GET /orders`.
+pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    let engine = &state.engine;
+    if let Some(ids) = params.ids() {
+        params.finish()?;
+        let found: Vec<Order> =
+            ids.into_iter().filter_map(|id| engine.order(OrderId(id))).collect();
+        let data = found.iter().map(|order| OrderView::of(engine, order)).collect();
+        return Ok(answer::ok(&List { data, next_cursor: None }));
+    }
+    let page = Page::of(&req, &mut params);
+    let after = page.after(&mut params, read_rank);
+    let (sort, descending) = sort(&mut params);
+    let filter = filter(&mut params);
+    params.finish()?;
+    let look_for = page.look_for();
+    let found = if (sort, descending) == (Sort::Id, false) && filter == OrderFilter::default() {
+        engine.orders(&filter, after.map_or(0, |(_, id)| id), look_for)
+    } else {
+        let engine = engine.clone();
+        let search = move || search(&engine, &filter, (sort, descending), after, look_for);
+        web::block(search).await.map_err(Problem::no_thread)?
+    };
+    let position = |order: &Order| {
+        let (key, id) = sort.rank(order);
+        [key.to_be_bytes(), id.to_be_bytes()].concat()
+    };
+    Ok(page.answer(&req, &found, position, |order| OrderView::of(engine, order)))
+}
+
+fn search(
+    engine: &Engine,
+    filter: &OrderFilter,
+    (sort, descending): (Sort, bool),
+    after: Option<Rank>,
+    look_for: usize,
+) -> Vec<Order> {
+    if (sort, descending) == (Sort::Id, false) {
+        return engine.orders(filter, after.map_or(0, |(_, id)| id), look_for);
+    }
+    let mut top = Top::new(look_for, descending, after);
+    let mut last = 0;
+    loop {
+        let chunk = engine.orders(filter, last, CHUNK);
+        let Some(newest) = chunk.last() else { break };
+        last = newest.id().0;
+        chunk.into_iter().for_each(|order| top.offer(sort.rank(&order), order));
+    }
+    top.into_rows().into_iter().map(|(_, order)| order).collect()
+}
+
+impl Sort {
+    fn rank(self, order: &Order) -> Rank {
+        match self {
+            Self::Id => (0, order.id().0),
+            Self::PlacedAt => (order.placed.at.0, order.id().0),
+        }
+    }
+}
+
+fn read_rank(bytes: &[u8]) -> Option<Rank> {
+    let (key, id) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*key), u64::from_be_bytes(id.try_into().ok()?)))
+}
+
+fn sort(params: &mut Params) -> (Sort, bool) {
+    let sort = params.read("sort", "id or placed_at, perhaps with - in front", |text| match text {
+        "id" => Some((Sort::Id, false)),
+        "-id" => Some((Sort::Id, true)),
+        "placed_at" => Some((Sort::PlacedAt, false)),
+        "-placed_at" => Some((Sort::PlacedAt, true)),
+        _ => None,
+    });
+    sort.unwrap_or((Sort::Id, false))
+}
+
+fn filter(params: &mut Params) -> OrderFilter {
+    OrderFilter {
+        customer: params.id("customer_id").map(CustomerId),
+        shop: params.id("shop_id").map(ShopId),
+        product: params.id("product_id").map(ProductId),
+        status: params.read("status", "the name of a status", status),
+        reference: params.one("reference"),
+        placed_after: params.moment("placed_after"),
+        placed_before: params.moment("placed_before"),
+        updated_after: params.moment("updated_after"),
+    }
+}
+
+/// The status of this name.
+pub(super) fn status(name: &str) -> Option<Status> {
+    [
+        Status::PendingPayment,
+        Status::Paid,
+        Status::PartiallyShipped,
+        Status::Shipped,
+        Status::Delivered,
+        Status::Cancelled,
+        Status::Expired,
+        Status::Returned,
+    ]
+    .into_iter()
+    .find(|status| status.name() == name)
+}

@@ -1,0 +1,165 @@
+//! `/products`: what is sold.
+
+mod body;
+mod list;
+mod view;
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
+use stockade_actors::{Engine, Error};
+use stockade_domain::{ProductId, Refusal, WarehouseId, catalogue::Product};
+
+use crate::{
+    answer::{self, Cached},
+    etag::{self, Expected},
+    extract::Input,
+    problem::{Code, Problem},
+    query::Params,
+    refusals::locating,
+    state::Shared,
+};
+use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
+pub(crate) use list::list;
+use view::ProductView;
+
+/// Where stock goes that names no warehouse.
+pub(crate) const DEFAULT_WAREHOUSE: WarehouseId = WarehouseId(1);
+
+/// How often a change without a precondition is tried against the newest version before it counts as a conflict.
+const TRIES_MAX: usize = 8;
+
+/// `GET /products/{id}`.
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let product = find(&state.engine, *id)?;
+    let mut params = Params::of(&req);
+    let shop = list::shop(&state.engine, &mut params);
+    params.finish()?;
+    let view = ProductView::of(&state.engine, &product, shop.as_ref());
+    Ok(answer::seen(&req, product.version, Cached::Checked, &view))
+}
+
+/// `POST /products`.
+pub(crate) async fn create(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<NewProductBody>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let (new, shops) = body.valid()?.into_new(engine)?;
+    let created = engine.create_product(new).await;
+    let product = created.map_err(locating(body::locate(&shops)))?;
+    let view = ProductView::of(engine, &product, None);
+    let mut response = answer::created(&req, format_args!("/products/{}", product.id), &view);
+    answer::mark_seen(&mut response, product.version, &view);
+    Ok(response)
+}
+
+/// `PUT /products/{id}`.
+pub(crate) async fn replace(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<ReplaceProductBody>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let now = find(engine, *id)?;
+    let body = body.valid()?;
+    let expected = Expected::of(&req, body.version()).required()?;
+    if now.archived {
+        return Err(archived(now.id));
+    }
+    change(engine, now, &expected, |now| body.change(now)).await
+}
+
+/// `PATCH /products/{id}`: a merge-patch (RFC 7396).
+pub(crate) async fn patch(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<PatchProductBody>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let now = find(engine, *id)?;
+    let body = body.valid()?;
+    let expected = Expected::of(&req, body.version());
+    change(engine, now, &expected, |now| body.change(now)).await
+}
+
+/// `DELETE /products/{id}`: takes it off sale. It stays readable, and its sku stays taken.
+pub(crate) async fn archive(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let now = find(engine, *id)?;
+    Params::of(&req).finish()?;
+    let expected = Expected::of(&req, None).required()?;
+    let version = expected.check(now.version)?;
+    let archived = engine.archive_product(now.id, version).await;
+    let product = archived.map_err(|error| stale(error, &expected).unwrap_or_else(Into::into))?;
+    Ok(shown(engine, &product))
+}
+
+/// Changes a product by what `change` makes of the version that is there.
+async fn change(
+    engine: &Engine,
+    mut now: Arc<Product>,
+    expected: &Expected,
+    change: impl Fn(&Product) -> Result<Change, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let free = matches!(expected, Expected::Nothing | Expected::Anything);
+    for _ in 0..TRIES_MAX {
+        let mut wanted = change(&now)?;
+        match wanted.stock {
+            // The difference is from the total that the caller saw, so that the caller must have seen this one.
+            Some(total) => {
+                let view = ProductView::of(engine, &now, None);
+                let tag = etag::of(now.version, &answer::to_bytes(&view));
+                expected.check_whole(&tag, now.version)?;
+                wanted.recount(now.id, view.stock(), total)?;
+            }
+            None => drop(expected.check(now.version)?),
+        }
+        let changed = engine.change_product(now.id, Some(now.version), wanted.change).await;
+        let error = match changed {
+            Ok(product) => return Ok(shown(engine, &product)),
+            Err(error) => error,
+        };
+        match stale(error, expected) {
+            Ok(_) if free => now = find(engine, now.id.0)?,
+            Ok(problem) => return Err(problem),
+            Err(Error::Refused(Refusal::ProductArchived(id))) => return Err(archived(id)),
+            Err(error) => return Err(locating(body::locate(&wanted.shops))(error)),
+        }
+    }
+    Err(expected.stale(now.version))
+}
+
+/// The problem of a caller who saw another version; any other error is given back.
+fn stale(error: Error, expected: &Expected) -> Result<Problem, Error> {
+    match error {
+        Error::Refused(Refusal::VersionConflict { current, .. }) => Ok(expected.stale(current)),
+        error => Err(error),
+    }
+}
+
+fn shown(engine: &Engine, product: &Arc<Product>) -> HttpResponse {
+    let view = ProductView::of(engine, product, None);
+    answer::tagged(StatusCode::OK, product.version, &view)
+}
+
+fn find(engine: &Engine, id: u64) -> Result<Arc<Product>, Problem> {
+    let product = engine.catalogue().product(ProductId(id)).cloned();
+    product.ok_or_else(|| Problem::not_found("product", id))
+}
+
+fn archived(id: ProductId) -> Problem {
+    let detail = format!("product {id} is archived; PATCH its status to \"active\" first");
+    Problem::new(StatusCode::CONFLICT, Code::ProductArchived, detail)
+}

@@ -1,0 +1,242 @@
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use stockade_actors::Engine;
+use stockade_domain::{
+    ProductId, Quantity, ShopId, StockKey,
+    catalogue::{Attributes, NewProduct, Product, ProductChange, StockDelta},
+    limits::ON_HAND_MAX,
+};
+
+use super::DEFAULT_WAREHOUSE;
+use crate::{
+    fields::{Patch, ReadOnly, Texts, TextsPatch, not_null},
+    money::{Code, Decimal},
+    problem::Problem,
+    refusals::Named,
+    shops::default_currency,
+};
+
+/// `POST /products`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewProductBody {
+    name: String,
+    price: Decimal,
+    currency: Option<Code>,
+    sku: Option<String>,
+    description: Option<String>,
+    stock: Option<Quantity>,
+    shop_ids: Option<Vec<u64>>,
+    attributes: Option<Texts>,
+    reference: Option<String>,
+    metadata: Option<Texts>,
+}
+
+/// `PUT /products/{id}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReplaceProductBody {
+    name: String,
+    price: Decimal,
+    currency: Option<Code>,
+    sku: Option<String>,
+    description: Option<String>,
+    stock: Option<Quantity>,
+    shop_ids: Option<Vec<u64>>,
+    attributes: Option<Texts>,
+    reference: Option<String>,
+    metadata: Option<Texts>,
+    version: Option<u32>,
+    #[serde(rename = "id", default)]
+    _id: ReadOnly,
+    #[serde(rename = "status", default)]
+    _status: ReadOnly,
+    #[serde(rename = "available", default)]
+    _available: ReadOnly,
+    #[serde(rename = "created_at", default)]
+    _created_at: ReadOnly,
+    #[serde(rename = "updated_at", default)]
+    _updated_at: ReadOnly,
+}
+
+/// `PATCH /products/{id}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PatchProductBody {
+    #[serde(default, deserialize_with = "not_null")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    price: Option<Decimal>,
+    #[serde(default, deserialize_with = "not_null")]
+    currency: Option<Code>,
+    #[serde(default, deserialize_with = "not_null")]
+    sku: Option<String>,
+    #[serde(default)]
+    description: Patch<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    stock: Option<Quantity>,
+    #[serde(default)]
+    shop_ids: Patch<Vec<u64>>,
+    #[serde(default)]
+    attributes: Patch<TextsPatch>,
+    #[serde(default)]
+    reference: Patch<String>,
+    #[serde(default)]
+    metadata: Patch<TextsPatch>,
+    #[serde(default, deserialize_with = "not_null")]
+    status: Option<Status>,
+    version: Option<u32>,
+    #[serde(rename = "id", default)]
+    _id: ReadOnly,
+    #[serde(rename = "available", default)]
+    _available: ReadOnly,
+    #[serde(rename = "created_at", default)]
+    _created_at: ReadOnly,
+    #[serde(rename = "updated_at", default)]
+    _updated_at: ReadOnly,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Active,
+    Archived,
+}
+
+/// What a body makes of a product.
+pub(crate) struct Change {
+    /// For the engine.
+    pub(crate) change: ProductChange,
+    /// The total that is wanted of its stock.
+    pub(crate) stock: Option<Quantity>,
+    /// The shops as the body listed them.
+    pub(crate) shops: Vec<u64>,
+}
+
+impl Change {
+    /// Corrects the stock of the default warehouse so that the total becomes what is wanted.
+    pub(crate) fn recount(
+        &mut self,
+        id: ProductId,
+        now: Quantity,
+        wanted: Quantity,
+    ) -> Result<(), Problem> {
+        if wanted > ON_HAND_MAX {
+            return Err(Problem::field("/stock", format!("must be at most {ON_HAND_MAX}")));
+        }
+        let delta = wanted as i64 - now as i64;
+        let stock = StockKey::new(DEFAULT_WAREHOUSE, id);
+        self.change.recount = (delta != 0).then_some(StockDelta { stock, delta });
+        Ok(())
+    }
+}
+
+/// Where a body with these shops names what a refusal is about.
+pub(crate) fn locate(shops: &[u64]) -> impl Fn(Named<'_>) -> Option<String> {
+    move |named| match named {
+        Named::Field(field) => Some(format!("/{field}")),
+        Named::Thing("shop", id) => {
+            shops.iter().position(|shop| *shop == id).map(|at| format!("/shop_ids/{at}"))
+        }
+        // Only its stock can be short of anything.
+        Named::Thing("product", _) => Some("/stock".to_owned()),
+        Named::Thing(..) => None,
+    }
+}
+
+fn ids(shops: &[u64]) -> BTreeSet<ShopId> {
+    shops.iter().copied().map(ShopId).collect()
+}
+
+fn texts(texts: Option<Texts>) -> Attributes {
+    texts.unwrap_or_default().0
+}
+
+impl NewProductBody {
+    /// The product to be, and the shops as the body listed them.
+    pub(crate) fn into_new(self, engine: &Engine) -> Result<(NewProduct, Vec<u64>), Problem> {
+        let currency = match self.currency {
+            Some(Code(currency)) => currency,
+            None => default_currency(engine)?,
+        };
+        let shops = self.shop_ids.unwrap_or_default();
+        let new = NewProduct {
+            sku: self.sku,
+            name: self.name,
+            description: self.description.unwrap_or_default(),
+            price: self.price.amount(currency, "/price")?,
+            currency,
+            shops: ids(&shops),
+            attributes: texts(self.attributes),
+            reference: self.reference,
+            metadata: texts(self.metadata),
+            opening: self.stock.map(|stock| (DEFAULT_WAREHOUSE, stock)),
+        };
+        Ok((new, shops))
+    }
+}
+
+impl ReplaceProductBody {
+    /// The version that the caller saw.
+    pub(crate) fn version(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// The product as the body has it. What it leaves out stays, but a description and attributes go.
+    pub(crate) fn change(&self, now: &Product) -> Result<Change, Problem> {
+        let currency = self.currency.map_or(now.currency, |Code(currency)| currency);
+        let change = ProductChange {
+            sku: self.sku.clone(),
+            name: Some(self.name.clone()),
+            description: Some(self.description.clone().unwrap_or_default()),
+            price: Some(self.price.amount(currency, "/price")?),
+            currency: Some(currency),
+            shops: self.shop_ids.as_deref().map(ids),
+            attributes: Some(texts(self.attributes.clone())),
+            reference: self.reference.clone().map(Some),
+            metadata: self.metadata.clone().map(|texts| texts.0),
+            archived: None,
+            recount: None,
+        };
+        let shops = self.shop_ids.clone().unwrap_or_default();
+        Ok(Change { change, stock: self.stock, shops })
+    }
+}
+
+impl PatchProductBody {
+    /// The version that the caller saw.
+    pub(crate) fn version(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// What the body changes.
+    pub(crate) fn change(&self, now: &Product) -> Result<Change, Problem> {
+        let currency = self.currency.map_or(now.currency, |Code(currency)| currency);
+        if currency != now.currency && self.price.is_none() {
+            let detail = "a product in another currency has another price: send both";
+            return Err(Problem::field("/price", detail));
+        }
+        let price = self.price.as_ref().map(|price| price.amount(currency, "/price"));
+        let merge = |patch: &Patch<TextsPatch>, before: &Attributes| match patch.clone() {
+            Patch::Absent => None,
+            Patch::Null => Some(Attributes::new()),
+            Patch::Value(patch) => Some(patch.merge(before)),
+        };
+        let shops = self.shop_ids.clone().or_empty(Vec::new());
+        let change = ProductChange {
+            sku: self.sku.clone(),
+            name: self.name.clone(),
+            description: self.description.clone().or_empty(String::new()),
+            price: price.transpose()?,
+            currency: self.currency.map(|Code(currency)| currency),
+            shops: shops.as_deref().map(ids),
+            attributes: merge(&self.attributes, &now.attributes),
+            reference: self.reference.clone().optional(),
+            metadata: merge(&self.metadata, &now.metadata),
+            archived: self.status.map(|status| status == Status::Archived),
+            recount: None,
+        };
+        Ok(Change { change, stock: self.stock, shops: shops.unwrap_or_default() })
+    }
+}

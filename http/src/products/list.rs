@@ -1,0 +1,267 @@
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use stockade_actors::Engine;
+use stockade_domain::{
+    Amount, Currency, ProductId, Quantity, ShopId,
+    catalogue::{Product, Shop},
+};
+
+use super::view::ProductView;
+use crate::{
+    answer, money,
+    page::{List, Page, Top},
+    problem::{Code, Problem},
+    query::Params,
+    state::{Shared, State},
+};
+
+/// Products looked at under one lock of the catalogue: a long list never holds up the engine.
+const CHUNK: usize = 1_024;
+
+/// What a list is sorted by. The id breaks ties, so that a cursor is exact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Number(u64),
+    Text(Box<str>),
+}
+
+type Rank = (Key, u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Id,
+    Name,
+    Price,
+    CreatedAt,
+}
+
+/// Which products are asked for.
+struct Filter {
+    words: Vec<String>,
+    skus: Vec<String>,
+    shop: Option<Arc<Shop>>,
+    archived: bool,
+    in_stock: Option<bool>,
+    currency: Option<Currency>,
+    price_min: Option<Amount>,
+    price_max: Option<Amount>,
+}
+
+/// `GET /products`.
+pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    if let Some(ids) = params.ids() {
+        let shop = shop(&state.engine, &mut params);
+        params.finish()?;
+        return Ok(by_ids(&state, &ids, shop.as_ref()));
+    }
+    let page = Page::of(&req, &mut params);
+    let (sort, descending) = sort(&mut params);
+    let after = page.after(&mut params, |bytes| read_rank(bytes, sort));
+    let filter = Filter::of(&state.engine, &mut params, sort);
+    params.finish()?;
+    let shop = filter.shop.clone();
+    let (wanted, engine) = (page.look_for(), state.engine.clone());
+    let search = move || filter.search(&engine, wanted, (sort, descending), after);
+    let found = web::block(search).await.map_err(Problem::no_thread)?;
+    let view = |row| ProductView::of(&state.engine, row, shop.as_ref());
+    Ok(page.answer(&req, &found, |(rank, _)| write_rank(rank), |(_, product)| view(product)))
+}
+
+fn by_ids(state: &State, ids: &[u64], shop: Option<&Arc<Shop>>) -> HttpResponse {
+    let found: Vec<Arc<Product>> = {
+        let catalogue = state.engine.catalogue();
+        ids.iter().filter_map(|id| catalogue.product(ProductId(*id)).cloned()).collect()
+    };
+    let views = found.iter().map(|product| ProductView::of(&state.engine, product, shop));
+    answer::ok(&List { data: views.collect(), next_cursor: None })
+}
+
+/// Takes `shop_id`: what is available is what this shop can sell.
+pub(crate) fn shop(engine: &Engine, params: &mut Params) -> Option<Arc<Shop>> {
+    let id = params.id("shop_id")?;
+    let shop = engine.catalogue().shop(ShopId(id)).cloned();
+    if shop.is_err() {
+        params.fault("shop_id", Code::Invalid, format!("shop {id} does not exist"));
+    }
+    shop.ok()
+}
+
+fn sort(params: &mut Params) -> (Sort, bool) {
+    let wanted = "id, name, price or created_at, perhaps with - in front";
+    let sort = params.read("sort", wanted, |text| {
+        let (name, descending) = match text.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (text, false),
+        };
+        let sort = match name {
+            "id" => Sort::Id,
+            "name" => Sort::Name,
+            "price" => Sort::Price,
+            "created_at" => Sort::CreatedAt,
+            _ => return None,
+        };
+        Some((sort, descending))
+    });
+    sort.unwrap_or((Sort::Id, false))
+}
+
+impl Sort {
+    fn rank(self, product: &Product) -> Rank {
+        let key = match self {
+            Self::Id => Key::Number(0),
+            Self::Name => Key::Text(product.name.clone()),
+            // Prices are not negative.
+            Self::Price => Key::Number(product.price.unsigned_abs()),
+            Self::CreatedAt => Key::Number(product.created_at.0),
+        };
+        (key, product.id.0)
+    }
+}
+
+fn write_rank((key, id): &Rank) -> Vec<u8> {
+    let mut bytes = id.to_be_bytes().to_vec();
+    match key {
+        Key::Number(number) => bytes.extend_from_slice(&number.to_be_bytes()),
+        Key::Text(text) => bytes.extend_from_slice(text.as_bytes()),
+    }
+    bytes
+}
+
+fn read_rank(bytes: &[u8], sort: Sort) -> Option<Rank> {
+    let (id, key) = bytes.split_first_chunk::<8>()?;
+    let key = match sort {
+        Sort::Name => Key::Text(std::str::from_utf8(key).ok()?.into()),
+        _ => Key::Number(u64::from_be_bytes(key.try_into().ok()?)),
+    };
+    Some((key, u64::from_be_bytes(*id)))
+}
+
+impl Filter {
+    fn of(engine: &Engine, params: &mut Params, sort: Sort) -> Self {
+        let words = params.one("q").unwrap_or_default().to_lowercase();
+        let wanted = "active or archived";
+        let archived = params.read("status", wanted, |status| match status {
+            "active" => Some(false),
+            "archived" => Some(true),
+            _ => None,
+        });
+        let currency = params.read("currency", "a currency of ISO 4217", |code| code.parse().ok());
+        let (low, high) = (params.one("min_price"), params.one("max_price"));
+        let mut filter = Self {
+            words: words.split_whitespace().map(str::to_owned).collect(),
+            skus: params.all("sku"),
+            shop: shop(engine, params),
+            archived: archived.unwrap_or(false),
+            in_stock: params.flag("in_stock"),
+            currency,
+            price_min: None,
+            price_max: None,
+        };
+        if low.is_some() || high.is_some() || sort == Sort::Price {
+            filter.set_prices(engine, params, low, high);
+        }
+        filter
+    }
+
+    /// Prices are compared in one currency: the only one, or the one that is named.
+    fn set_prices(
+        &mut self,
+        engine: &Engine,
+        params: &mut Params,
+        low: Option<String>,
+        high: Option<String>,
+    ) {
+        let currency = match self.currency.map_or_else(|| only_currency(engine), Ok) {
+            Ok(currency) => currency,
+            Err(()) => {
+                let detail = "is needed to compare prices: the catalogue has several currencies";
+                return params.fault("currency", Code::Invalid, detail);
+            }
+        };
+        for (name, text, bound) in
+            [("min_price", low, &mut self.price_min), ("max_price", high, &mut self.price_max)]
+        {
+            match text.map(|text| money::amount(&text, currency)) {
+                Some(Ok(amount)) => *bound = Some(amount),
+                Some(Err(detail)) => params.fault(name, Code::Invalid, detail),
+                None => {}
+            }
+        }
+    }
+
+    /// The first products in the order, behind `after`.
+    fn search(
+        &self,
+        engine: &Engine,
+        wanted: usize,
+        (sort, descending): (Sort, bool),
+        after: Option<Rank>,
+    ) -> Vec<(Rank, Arc<Product>)> {
+        let first = match (&after, sort, descending) {
+            (Some((_, id)), Sort::Id, false) => *id,
+            _ => 0,
+        };
+        let mut top = Top::new(wanted, descending, after);
+        let mut found = 0;
+        each(engine, first, |product| {
+            if self.fits(engine, product) {
+                top.offer(sort.rank(product), product.clone());
+                found += 1;
+            }
+            // By id, the first that fit are the page.
+            descending || sort != Sort::Id || found < wanted
+        });
+        top.into_rows()
+    }
+
+    fn fits(&self, engine: &Engine, product: &Product) -> bool {
+        let sold = |shop: &Arc<Shop>| product.shops.is_empty() || product.shops.contains(&shop.id);
+        product.archived == self.archived
+            && (self.skus.is_empty() || self.skus.iter().any(|sku| **sku == *product.sku))
+            && self.shop.as_ref().is_none_or(sold)
+            && self.currency.is_none_or(|currency| product.currency == currency)
+            && self.price_min.is_none_or(|low| product.price >= low)
+            && self.price_max.is_none_or(|high| product.price <= high)
+            && self.has_words(product)
+            && self.in_stock.is_none_or(|wanted| wanted == (self.available(engine, product) > 0))
+    }
+
+    fn has_words(&self, product: &Product) -> bool {
+        if self.words.is_empty() {
+            return true;
+        }
+        let text = format!("{}\n{}\n{}", product.name, product.sku, product.description);
+        let text = text.to_lowercase();
+        self.words.iter().all(|word| text.contains(word.as_str()))
+    }
+
+    fn available(&self, engine: &Engine, product: &Product) -> Quantity {
+        engine.product_stock(product.id, self.shop.as_ref()).1
+    }
+}
+
+/// Visits products by id, until `visit` has had enough.
+fn each(engine: &Engine, mut after: u64, mut visit: impl FnMut(&Arc<Product>) -> bool) {
+    loop {
+        let chunk: Vec<Arc<Product>> =
+            engine.catalogue().products_after(after).take(CHUNK).cloned().collect();
+        let Some(last) = chunk.last() else { return };
+        after = last.id.0;
+        if !chunk.iter().all(&mut visit) {
+            return;
+        }
+    }
+}
+
+/// The catalogue's currency, if it has but one; an empty one has any.
+fn only_currency(engine: &Engine) -> Result<Currency, ()> {
+    let mut only = None;
+    let mut several = false;
+    each(engine, 0, |product| {
+        several = *only.get_or_insert(product.currency) != product.currency;
+        !several
+    });
+    if several { Err(()) } else { Ok(only.unwrap_or(Currency::USD)) }
+}

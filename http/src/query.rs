@@ -1,0 +1,133 @@
+//! The query of a request: every parameter is known and well formed, or the request is refused and told which is not.
+
+use actix_web::{HttpRequest, web::Query};
+use stockade_domain::Timestamp;
+
+use crate::{
+    problem::{Code, Fault, Problem},
+    time,
+};
+
+/// Ids stay exact in every JSON reader.
+pub(crate) const ID_MAX: u64 = (1 << 53) - 1;
+
+/// The most ids that `ids` names.
+const IDS_MAX: usize = 100;
+
+/// Parameters that nobody has taken yet, and what was wrong with those that were.
+#[derive(Debug, Default)]
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    faults: Vec<(Code, Fault)>,
+}
+
+impl Params {
+    /// The parameters of a request.
+    pub(crate) fn of(req: &HttpRequest) -> Self {
+        let query = req.query_string();
+        if query.is_empty() {
+            return Self::default();
+        }
+        let pairs = Query::<Vec<(String, String)>>::from_query(query);
+        Self { pairs: pairs.map(Query::into_inner).unwrap_or_default(), faults: Vec::new() }
+    }
+
+    /// All that are still there.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
+    /// Notes that a parameter is wrong.
+    pub(crate) fn fault(&mut self, name: &str, code: Code, detail: impl Into<String>) {
+        self.faults.push((code, Fault::query(name, code, detail)));
+    }
+
+    /// Takes a parameter that may be repeated.
+    pub(crate) fn all(&mut self, name: &str) -> Vec<String> {
+        let of_name = |pair: &mut (String, String)| pair.0 == name;
+        self.pairs.extract_if(.., of_name).map(|(_, value)| value).collect()
+    }
+
+    /// Takes a parameter that may be there once.
+    pub(crate) fn one(&mut self, name: &str) -> Option<String> {
+        let mut values = self.all(name);
+        if values.len() > 1 {
+            self.fault(name, Code::Invalid, "is there more than once");
+        }
+        values.pop()
+    }
+
+    /// Takes a parameter and reads it.
+    pub(crate) fn read<T>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.one(name)?;
+        let value = read(&text);
+        if value.is_none() {
+            self.fault(name, Code::Invalid, format!("must be {wanted}"));
+        }
+        value
+    }
+
+    /// Takes an id.
+    pub(crate) fn id(&mut self, name: &str) -> Option<u64> {
+        self.read(name, "an id, a positive number", id)
+    }
+
+    /// Takes a count.
+    pub(crate) fn count(&mut self, name: &str) -> Option<u64> {
+        self.read(name, "a number, 0 or more", |text| digits(text)?.parse().ok())
+    }
+
+    /// Takes a moment.
+    pub(crate) fn moment(&mut self, name: &str) -> Option<Timestamp> {
+        self.read(name, "a moment such as 2026-01-31T12:00:00Z", time::parse)
+    }
+
+    /// Takes a yes or no.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.read(name, "true or false", |text| text.parse().ok())
+    }
+
+    /// Takes the list of ids that is asked for instead of a page: in ascending order, each once.
+    pub(crate) fn ids(&mut self) -> Option<Vec<u64>> {
+        let wanted = format!("1 to {IDS_MAX} ids, separated by commas");
+        let mut ids = self.read("ids", &wanted, |text| {
+            let ids: Option<Vec<u64>> = text.split(',').map(id).collect();
+            ids.filter(|ids| ids.len() <= IDS_MAX)
+        })?;
+        ids.sort_unstable();
+        ids.dedup();
+        Some(ids)
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// A parameter that nobody took, or that was wrong.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        for (name, _) in std::mem::take(&mut self.pairs) {
+            let name: String = name.chars().take(100).collect();
+            self.fault(&name, Code::UnknownParameter, "is not known here");
+        }
+        match self.faults.first() {
+            None => Ok(()),
+            Some((code, _)) => {
+                let code = *code;
+                let faults = self.faults.into_iter().map(|(_, fault)| fault).collect();
+                Err(Problem::unprocessable(code, faults))
+            }
+        }
+    }
+}
+
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+}
+
+fn id(text: &str) -> Option<u64> {
+    digits(text)?.parse().ok().filter(|id| (1..=ID_MAX).contains(id))
+}

@@ -1,0 +1,123 @@
+//! The server: sockets, workers, and an orderly end.
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    pin::pin,
+};
+
+use actix_web::{
+    App, HttpServer,
+    middleware::{Compress, from_fn},
+    web::Data,
+};
+use futures_util::future::{Either, join, select};
+use stockade_actors::Engine;
+use thiserror::Error;
+
+use crate::{HttpConfig, edge, problem, routes, state::State};
+
+/// Sockets that are bound, and how they will be served. Clients can connect already; they are answered by [`run`].
+#[derive(Debug)]
+pub struct Bound {
+    config: HttpConfig,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Why there is nothing to serve on.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// No address is configured.
+    #[error("there is no address to listen on")]
+    NoAddress,
+    /// The address can be reached from other machines, and nothing would ask who is calling.
+    #[error(
+        "{0} can be reached from other machines, but there is no authentication: listen on a loopback address such as \
+         127.0.0.1:{port}",
+        port = .0.port()
+    )]
+    NotLoopback(SocketAddr),
+    /// The operating system refuses the address; most often another process uses it.
+    #[error("cannot listen on {address}: {source}")]
+    Refused {
+        /// Which address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl Bound {
+    /// Where it listens; a port that was configured as 0 is a real one here.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}
+
+/// Binds every configured address, or none.
+///
+/// # Errors
+/// No address, one that is not loopback, or one that cannot be bound: the error names it.
+pub fn bind(config: &HttpConfig) -> Result<Bound, BindError> {
+    if config.listen.is_empty() {
+        return Err(BindError::NoAddress);
+    }
+    if let Some(address) = config.listen.iter().find(|address| !address.ip().is_loopback()) {
+        return Err(BindError::NotLoopback(*address));
+    }
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    for &address in &config.listen {
+        let refused = |source| BindError::Refused { address, source };
+        let listener = TcpListener::bind(address).map_err(refused)?;
+        addresses.push(listener.local_addr().map_err(refused)?);
+        listeners.push(listener);
+    }
+    Ok(Bound { config: config.clone(), listeners, addresses })
+}
+
+/// Serves until `shutdown` is ready: then it accepts nothing new, finishes what is under way within the configured time, and
+/// returns. The engine is left as it is.
+///
+/// # Errors
+/// The operating system refuses a thread or a socket.
+pub async fn run(
+    bound: Bound,
+    engine: Engine,
+    shutdown: impl Future<Output = ()> + 'static,
+) -> io::Result<()> {
+    let Bound { config, listeners, .. } = bound;
+    let state = Data::new(State::new(engine, &config));
+    let app_state = state.clone();
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(app_state.clone())
+            .configure(routes::configure)
+            .default_service(actix_web::web::to(problem::no_such_route))
+            .wrap(Compress::default())
+            .wrap(from_fn(edge::edge))
+    })
+    .workers(config.workers.max(1))
+    .client_request_timeout(config.head_timeout)
+    .keep_alive(config.keep_alive)
+    .max_connections(config.connections_max)
+    .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+    // Answers are small and whole: waiting for more to send would only add to their latency.
+    .tcp_nodelay(true)
+    .disable_signals();
+    for listener in listeners {
+        server = server.listen(listener)?;
+    }
+    let server = server.run();
+    let handle = server.handle();
+    match select(pin!(server), pin!(shutdown)).await {
+        Either::Left((ended, _)) => ended,
+        Either::Right(((), server)) => {
+            state.drain();
+            let (_, ended) = join(handle.stop(true), server).await;
+            ended
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! `/shops`: what sells, in one currency, out of which warehouses.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
+use serde::{Deserialize, Serialize};
+use stockade_actors::{Engine, Error};
+use stockade_domain::{
+    Currency, Refusal, ShopId, WarehouseId,
+    catalogue::{NewShop, Shop, ShopChange},
+    limits::PAYMENT_DEADLINE_MS_DEFAULT,
+    sourcing::{Rule, Sourcing},
+};
+
+use crate::{
+    answer::{self, Cached},
+    etag::Expected,
+    extract::Input,
+    fields::{ReadOnly, not_null},
+    money::Code,
+    page::Page,
+    problem::Problem,
+    query::Params,
+    refusals::{Named, locating, plain},
+    state::Shared,
+};
+
+/// The shop of a request that names none.
+pub(crate) const DEFAULT_SHOP: ShopId = ShopId(1);
+
+#[derive(Serialize)]
+struct ShopView<'a> {
+    id: ShopId,
+    name: &'a str,
+    currency: &'static str,
+    payment_deadline_seconds: u64,
+    sourcing: SourcingView,
+    created_at: crate::time::Time,
+    updated_at: crate::time::Time,
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct SourcingView {
+    rule: &'static str,
+    split_lines: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewShopBody {
+    name: String,
+    currency: Option<Code>,
+    payment_deadline_seconds: Option<u64>,
+    sourcing: Option<SourcingBody>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PatchShopBody {
+    #[serde(default, deserialize_with = "not_null")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    currency: Option<Code>,
+    #[serde(default, deserialize_with = "not_null")]
+    payment_deadline_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "not_null")]
+    sourcing: Option<SourcingBody>,
+    version: Option<u32>,
+    #[serde(rename = "id", default)]
+    _id: ReadOnly,
+    #[serde(rename = "created_at", default)]
+    _created_at: ReadOnly,
+    #[serde(rename = "updated_at", default)]
+    _updated_at: ReadOnly,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourcingBody {
+    rule: Option<RuleBody>,
+    split_lines: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RuleBody {
+    Priority,
+    MostStock,
+    Nearest,
+    SingleWarehouse,
+}
+
+/// The warehouses of a shop, in the order in which they are drawn from.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WarehousesBody {
+    warehouse_ids: Vec<u64>,
+}
+
+impl<'a> From<&'a Arc<Shop>> for ShopView<'a> {
+    fn from(shop: &'a Arc<Shop>) -> Self {
+        let rule = match shop.sourcing.rule {
+            Rule::Priority => "priority",
+            Rule::MostStock => "most_stock",
+            Rule::Nearest => "nearest",
+            Rule::SingleWarehouse => "single_warehouse",
+        };
+        Self {
+            id: shop.id,
+            name: &shop.name,
+            currency: shop.currency.code(),
+            payment_deadline_seconds: shop.payment_deadline_ms / 1_000,
+            sourcing: SourcingView { rule, split_lines: shop.sourcing.split_lines },
+            created_at: crate::time::Time(shop.created_at),
+            updated_at: crate::time::Time(shop.updated_at),
+            version: shop.version,
+        }
+    }
+}
+
+impl SourcingBody {
+    fn over(&self, before: Sourcing) -> Sourcing {
+        let rule = self.rule.map_or(before.rule, |rule| match rule {
+            RuleBody::Priority => Rule::Priority,
+            RuleBody::MostStock => Rule::MostStock,
+            RuleBody::Nearest => Rule::Nearest,
+            RuleBody::SingleWarehouse => Rule::SingleWarehouse,
+        });
+        Sourcing { rule, split_lines: self.split_lines.unwrap_or(before.split_lines) }
+    }
+}
+
+/// Milliseconds; too many stay too many for the engine to refuse.
+pub(crate) fn ms(seconds: u64) -> u64 {
+    seconds.saturating_mul(1_000)
+}
+
+/// The currency of the shop that a request means when it names none.
+pub(crate) fn default_currency(engine: &Engine) -> Result<Currency, Problem> {
+    find(engine, DEFAULT_SHOP.0).map(|shop| shop.currency)
+}
+
+fn find(engine: &Engine, id: u64) -> Result<Arc<Shop>, Problem> {
+    let shop = engine.catalogue().shop(ShopId(id)).cloned();
+    shop.map_err(|_| Problem::not_found("shop", id))
+}
+
+/// `GET /shops`.
+pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    let page = Page::of(&req, &mut params);
+    let after = page.after_id(&mut params);
+    params.finish()?;
+    let shops: Vec<_> =
+        state.engine.catalogue().shops_after(after).take(page.look_for()).cloned().collect();
+    Ok(page.answer_by_id(&req, &shops, |shop| shop.id.0, ShopView::from))
+}
+
+/// `GET /shops/{id}`.
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let shop = find(&state.engine, *id)?;
+    Params::of(&req).finish()?;
+    Ok(answer::seen(&req, shop.version, Cached::Checked, &ShopView::from(&shop)))
+}
+
+/// `POST /shops`.
+pub(crate) async fn create(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<NewShopBody>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.valid()?;
+    let engine = &state.engine;
+    let sourcing = Sourcing::default();
+    let new = NewShop {
+        name: body.name,
+        currency: match body.currency {
+            Some(Code(currency)) => currency,
+            None => default_currency(engine)?,
+        },
+        payment_deadline_ms: body.payment_deadline_seconds.map_or(PAYMENT_DEADLINE_MS_DEFAULT, ms),
+        sourcing: body.sourcing.map_or(sourcing, |body| body.over(sourcing)),
+        warehouses: None,
+    };
+    let shop = engine.create_shop(new).await.map_err(locating(plain))?;
+    let view = ShopView::from(&shop);
+    let mut response = answer::created(&req, format_args!("/shops/{}", shop.id), &view);
+    answer::mark_seen(&mut response, shop.version, &view);
+    Ok(response)
+}
+
+/// `PATCH /shops/{id}`.
+pub(crate) async fn patch(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<PatchShopBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let body = body.valid()?;
+    let expected = Expected::of(&req, body.version);
+    let change = ShopChange {
+        name: body.name,
+        currency: body.currency.map(|Code(currency)| currency),
+        payment_deadline_ms: body.payment_deadline_seconds.map(ms),
+        sourcing: body.sourcing.map(|sourcing| sourcing.over(now.sourcing)),
+        warehouses: None,
+    };
+    let shop = change_shop(&state.engine, &now, &expected, change).await?;
+    Ok(answer::tagged(StatusCode::OK, shop.version, &ShopView::from(&shop)))
+}
+
+async fn change_shop(
+    engine: &Engine,
+    now: &Shop,
+    expected: &Expected,
+    change: ShopChange,
+) -> Result<Arc<Shop>, Problem> {
+    let version = expected.check(now.version)?;
+    let warehouses = change.warehouses.clone().unwrap_or_default();
+    let locate = |named: Named<'_>| match named {
+        Named::Thing("warehouse", id) => {
+            let at = warehouses.iter().position(|warehouse| warehouse.0 == id)?;
+            Some(format!("/warehouse_ids/{at}"))
+        }
+        named => plain(named),
+    };
+    engine.change_shop(now.id, version, change).await.map_err(|error| match error {
+        Error::Refused(Refusal::VersionConflict { current, .. }) => expected.stale(current),
+        error => locating(locate)(error),
+    })
+}
+
+/// `GET /shops/{id}/warehouses`: those that it draws from, in order.
+pub(crate) async fn warehouses(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let shop = find(&state.engine, *id)?;
+    Params::of(&req).finish()?;
+    let view = warehouses_of(&state.engine, &shop);
+    Ok(answer::seen(&req, shop.version, Cached::Checked, &view))
+}
+
+/// `PUT /shops/{id}/warehouses`.
+pub(crate) async fn set_warehouses(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<WarehousesBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let warehouses = body.valid()?.warehouse_ids.into_iter().map(WarehouseId).collect();
+    let expected = Expected::of(&req, None);
+    let change = ShopChange { warehouses: Some(warehouses), ..ShopChange::default() };
+    let shop = change_shop(&state.engine, &now, &expected, change).await?;
+    let view = warehouses_of(&state.engine, &shop);
+    Ok(answer::tagged(StatusCode::OK, shop.version, &view))
+}
+
+/// A shop that lists none draws from every active one.
+fn warehouses_of(engine: &Engine, shop: &Shop) -> WarehousesBody {
+    let listed = shop.warehouses.as_ref();
+    let ids = listed.map(|listed| listed.iter().map(|warehouse| warehouse.0).collect());
+    let every = || engine.catalogue().sources(shop).map(|warehouse| warehouse.id.0).collect();
+    WarehousesBody { warehouse_ids: ids.unwrap_or_else(every) }
+}

@@ -1,0 +1,44 @@
+//! What every handler can reach.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use stockade_actors::Engine;
+
+use crate::HttpConfig;
+
+/// Shared by all workers.
+pub(crate) struct State {
+    /// The engine behind it all.
+    pub(crate) engine: Engine,
+    /// The largest JSON body, in bytes.
+    pub(crate) json_bytes_max: usize,
+    /// How long a client may take to send a body.
+    pub(crate) body_timeout: Duration,
+    draining: AtomicBool,
+}
+
+impl State {
+    pub(crate) fn new(engine: Engine, config: &HttpConfig) -> Self {
+        Self {
+            engine,
+            json_bytes_max: config.json_bytes_max,
+            body_timeout: config.body_timeout,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on it says that it is not ready, so that a balancer sends nobody any more.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}
+
+/// The engine, as handlers take it.
+pub(crate) type Shared = actix_web::web::Data<State>;

@@ -1,0 +1,188 @@
+//! `/stock` and `/warehouses/{id}/stock/{product_id}`: what is where.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::{Deserialize, Serialize};
+use stockade_actors::{Engine, Error, StockFilter, StockRow};
+use stockade_domain::{ProductId, Quantity, Refusal, StockKey, WarehouseId, stock::StockCommand};
+
+use crate::{
+    answer::{self, Cached},
+    etag::Expected,
+    extract::Input,
+    fields::ReadOnly,
+    page::Page,
+    problem::Problem,
+    query::Params,
+    refusals::{Named, locating},
+    state::Shared,
+};
+
+#[derive(Serialize)]
+struct RowView {
+    product_id: ProductId,
+    warehouse_id: WarehouseId,
+    on_hand: Quantity,
+    reserved: Quantity,
+    safety_stock: Quantity,
+    incoming: Quantity,
+    backorder_limit: Quantity,
+    available: Quantity,
+    version: u32,
+}
+
+impl From<&StockRow> for RowView {
+    fn from(row: &StockRow) -> Self {
+        Self {
+            product_id: row.key.product,
+            warehouse_id: row.key.warehouse,
+            on_hand: row.on_hand,
+            reserved: row.reserved,
+            safety_stock: row.safety_stock,
+            incoming: row.incoming,
+            backorder_limit: row.backorder_limit,
+            available: row.available,
+            version: row.version,
+        }
+    }
+}
+
+/// `PUT`: what was counted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecountBody {
+    on_hand: Quantity,
+    reason: String,
+    version: Option<u32>,
+    #[serde(rename = "product_id", default)]
+    _product_id: ReadOnly,
+    #[serde(rename = "warehouse_id", default)]
+    _warehouse_id: ReadOnly,
+    #[serde(rename = "reserved", default)]
+    _reserved: ReadOnly,
+    #[serde(rename = "incoming", default)]
+    _incoming: ReadOnly,
+    #[serde(rename = "available", default)]
+    _available: ReadOnly,
+}
+
+/// `PATCH`: the rule by which it is promised.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyBody {
+    safety_stock: Option<Quantity>,
+    backorder_limit: Option<Quantity>,
+    version: Option<u32>,
+    #[serde(rename = "product_id", default)]
+    _product_id: ReadOnly,
+    #[serde(rename = "warehouse_id", default)]
+    _warehouse_id: ReadOnly,
+    #[serde(rename = "reserved", default)]
+    _reserved: ReadOnly,
+    #[serde(rename = "incoming", default)]
+    _incoming: ReadOnly,
+    #[serde(rename = "available", default)]
+    _available: ReadOnly,
+}
+
+/// Warehouse and product of the path.
+type Place = web::Path<(u64, u64)>;
+
+fn find(engine: &Engine, place: &Place) -> Result<StockKey, Problem> {
+    let (warehouse, product) = (WarehouseId(place.0), ProductId(place.1));
+    let catalogue = engine.catalogue();
+    if catalogue.warehouse(warehouse).is_err() {
+        return Err(Problem::not_found("warehouse", warehouse.0));
+    }
+    if catalogue.product(product).is_none() {
+        return Err(Problem::not_found("product", product.0));
+    }
+    Ok(StockKey::new(warehouse, product))
+}
+
+/// `GET /stock`.
+pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    let page = Page::of(&req, &mut params);
+    let after = page.after(&mut params, |bytes| {
+        let (product, warehouse) = bytes.split_first_chunk::<8>()?;
+        let warehouse = u64::from_be_bytes(warehouse.try_into().ok()?);
+        Some(StockKey::new(WarehouseId(warehouse), ProductId(u64::from_be_bytes(*product))))
+    });
+    let filter = StockFilter {
+        product: params.id("product_id").map(ProductId),
+        warehouse: params.id("warehouse_id").map(WarehouseId),
+        below: params.count("below"),
+    };
+    params.finish()?;
+    let (engine, look_for) = (state.engine.clone(), page.look_for());
+    let search = move || engine.stocks(filter, after, look_for);
+    // A filter may look at every stock before it has found a page.
+    let rows = match filter.warehouse.is_some() || filter.below.is_some() {
+        true => web::block(search).await.map_err(Problem::no_thread)?,
+        false => search(),
+    };
+    let position = |row: &StockRow| {
+        let StockKey { product, warehouse } = row.key;
+        [product.0.to_be_bytes(), warehouse.0.to_be_bytes()].concat()
+    };
+    Ok(page.answer(&req, &rows, position, RowView::from))
+}
+
+/// `GET /warehouses/{id}/stock/{product_id}`.
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    place: Place,
+) -> Result<HttpResponse, Problem> {
+    let key = find(&state.engine, &place)?;
+    Params::of(&req).finish()?;
+    let row = state.engine.stock(key);
+    Ok(answer::seen(&req, row.version, Cached::Never, &RowView::from(&row)))
+}
+
+/// `PUT /warehouses/{id}/stock/{product_id}`: a recount.
+pub(crate) async fn recount(
+    req: HttpRequest,
+    state: Shared,
+    place: Place,
+    body: Input<RecountBody>,
+) -> Result<HttpResponse, Problem> {
+    let key = find(&state.engine, &place)?;
+    let RecountBody { on_hand, reason, version, .. } = body.valid()?;
+    let expected = Expected::of(&req, version);
+    change(&state.engine, key, &expected, StockCommand::Recount { on_hand, reason }).await
+}
+
+/// `PATCH /warehouses/{id}/stock/{product_id}`: the policy.
+pub(crate) async fn set_policy(
+    req: HttpRequest,
+    state: Shared,
+    place: Place,
+    body: Input<PolicyBody>,
+) -> Result<HttpResponse, Problem> {
+    let key = find(&state.engine, &place)?;
+    let PolicyBody { safety_stock, backorder_limit, version, .. } = body.valid()?;
+    let expected = Expected::of(&req, version);
+    let command = StockCommand::SetPolicy { safety_stock, backorder_limit };
+    change(&state.engine, key, &expected, command).await
+}
+
+async fn change(
+    engine: &Engine,
+    key: StockKey,
+    expected: &Expected,
+    command: StockCommand,
+) -> Result<HttpResponse, Problem> {
+    // The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
+    expected.check(engine.stock(key).version)?;
+    let row = engine.change_stock(key, command).await.map_err(|error: Error| match error {
+        Error::Refused(Refusal::InsufficientStock(_)) => locating(short)(error),
+        error => locating(crate::refusals::plain)(error),
+    })?;
+    Ok(answer::tagged(StatusCode::OK, row.version, &RowView::from(&row)))
+}
+
+/// A count below what is reserved is about the count.
+fn short(named: Named<'_>) -> Option<String> {
+    matches!(named, Named::Thing("product", _)).then(|| "/on_hand".to_owned())
+}

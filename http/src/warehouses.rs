@@ -1,0 +1,211 @@
+//! `/warehouses`: where stock is.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
+use serde::{Deserialize, Serialize};
+use stockade_actors::{Engine, Error};
+use stockade_domain::{
+    Refusal, WarehouseId,
+    catalogue::{NewWarehouse, Warehouse, WarehouseChange},
+};
+
+use crate::{
+    answer::{self, Cached},
+    etag::Expected,
+    extract::Input,
+    fields::{Patch, ReadOnly, not_null},
+    page::Page,
+    problem::Problem,
+    query::Params,
+    refusals::{locating, plain},
+    state::Shared,
+    time::Time,
+};
+
+#[derive(Serialize)]
+struct WarehouseView<'a> {
+    id: WarehouseId,
+    name: &'a str,
+    country: Option<&'a str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    status: &'static str,
+    created_at: Time,
+    updated_at: Time,
+    version: u32,
+}
+
+impl<'a> From<&'a Arc<Warehouse>> for WarehouseView<'a> {
+    fn from(warehouse: &'a Arc<Warehouse>) -> Self {
+        let degrees = |e6: i32| f64::from(e6) / 1e6;
+        Self {
+            id: warehouse.id,
+            name: &warehouse.name,
+            country: warehouse.country.as_deref(),
+            latitude: warehouse.place_e6.map(|(north, _)| degrees(north)),
+            longitude: warehouse.place_e6.map(|(_, east)| degrees(east)),
+            status: if warehouse.active { "active" } else { "inactive" },
+            created_at: Time(warehouse.created_at),
+            updated_at: Time(warehouse.updated_at),
+            version: warehouse.version,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWarehouseBody {
+    name: String,
+    country: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PatchWarehouseBody {
+    #[serde(default, deserialize_with = "not_null")]
+    name: Option<String>,
+    #[serde(default)]
+    country: Patch<String>,
+    #[serde(default)]
+    latitude: Patch<f64>,
+    #[serde(default)]
+    longitude: Patch<f64>,
+    #[serde(default, deserialize_with = "not_null")]
+    status: Option<Status>,
+    version: Option<u32>,
+    #[serde(rename = "id", default)]
+    _id: ReadOnly,
+    #[serde(rename = "created_at", default)]
+    _created_at: ReadOnly,
+    #[serde(rename = "updated_at", default)]
+    _updated_at: ReadOnly,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatusBody {
+    status: Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Active,
+    Inactive,
+}
+
+/// Millionths of a degree: about 10 cm, finer than any address.
+pub(crate) fn millionths(degrees: f64) -> i32 {
+    (degrees * 1e6).round() as i32
+}
+
+/// Both or neither: half a place is none.
+pub(crate) fn place(
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+) -> Result<Option<(i32, i32)>, Problem> {
+    match (latitude, longitude) {
+        (Some(north), Some(east)) => Ok(Some((millionths(north), millionths(east)))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Problem::field("/longitude", "is needed beside latitude")),
+        (None, Some(_)) => Err(Problem::field("/latitude", "is needed beside longitude")),
+    }
+}
+
+fn find(engine: &Engine, id: u64) -> Result<Arc<Warehouse>, Problem> {
+    let warehouse = engine.catalogue().warehouse(WarehouseId(id)).cloned();
+    warehouse.map_err(|_| Problem::not_found("warehouse", id))
+}
+
+/// `GET /warehouses`.
+pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    let page = Page::of(&req, &mut params);
+    let after = page.after_id(&mut params);
+    params.finish()?;
+    let found: Vec<_> =
+        state.engine.catalogue().warehouses_after(after).take(page.look_for()).cloned().collect();
+    let id = |warehouse: &Arc<Warehouse>| warehouse.id.0;
+    Ok(page.answer_by_id(&req, &found, id, WarehouseView::from))
+}
+
+/// `GET /warehouses/{id}`.
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let warehouse = find(&state.engine, *id)?;
+    Params::of(&req).finish()?;
+    let view = WarehouseView::from(&warehouse);
+    Ok(answer::seen(&req, warehouse.version, Cached::Checked, &view))
+}
+
+/// `POST /warehouses`.
+pub(crate) async fn create(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<NewWarehouseBody>,
+) -> Result<HttpResponse, Problem> {
+    let NewWarehouseBody { name, country, latitude, longitude } = body.valid()?;
+    let new = NewWarehouse { name, country, place_e6: place(latitude, longitude)? };
+    let warehouse = state.engine.create_warehouse(new).await.map_err(locating(plain))?;
+    let view = WarehouseView::from(&warehouse);
+    let mut response = answer::created(&req, format_args!("/warehouses/{}", warehouse.id), &view);
+    answer::mark_seen(&mut response, warehouse.version, &view);
+    Ok(response)
+}
+
+/// `PATCH /warehouses/{id}`.
+pub(crate) async fn patch(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<PatchWarehouseBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let body = body.valid()?;
+    let expected = Expected::of(&req, body.version);
+    let moved = body.latitude != Patch::Absent || body.longitude != Patch::Absent;
+    let before = now.place_e6.map(|(north, east)| (f64::from(north) / 1e6, f64::from(east) / 1e6));
+    let latitude = body.latitude.optional().unwrap_or(before.map(|(north, _)| north));
+    let longitude = body.longitude.optional().unwrap_or(before.map(|(_, east)| east));
+    let change = WarehouseChange {
+        name: body.name,
+        country: body.country.optional(),
+        place_e6: if moved { Some(place(latitude, longitude)?) } else { None },
+        active: body.status.map(|status| status == Status::Active),
+    };
+    change_warehouse(&state.engine, &now, &expected, change).await
+}
+
+/// `PATCH /warehouses/{id}/status`.
+pub(crate) async fn set_status(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+    body: Input<StatusBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, *id)?;
+    let active = body.valid()?.status == Status::Active;
+    let change = WarehouseChange { active: Some(active), ..WarehouseChange::default() };
+    change_warehouse(&state.engine, &now, &Expected::of(&req, None), change).await
+}
+
+async fn change_warehouse(
+    engine: &Engine,
+    now: &Warehouse,
+    expected: &Expected,
+    change: WarehouseChange,
+) -> Result<HttpResponse, Problem> {
+    let version = expected.check(now.version)?;
+    let changed = engine.change_warehouse(now.id, version, change).await;
+    let warehouse = changed.map_err(|error| match error {
+        Error::Refused(Refusal::VersionConflict { current, .. }) => expected.stale(current),
+        error => locating(plain)(error),
+    })?;
+    Ok(answer::tagged(StatusCode::OK, warehouse.version, &WarehouseView::from(&warehouse)))
+}

@@ -1,0 +1,157 @@
+//! Lists: pages, cursors, filters, orders.
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+fn ids(page: &Value) -> Vec<u64> {
+    page["data"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
+}
+
+/// All ids of a list, read page by page; `between` runs after each page.
+fn walk(server: &Server, path: &str, mut between: impl FnMut(usize)) -> Vec<u64> {
+    let (mut all, mut pages) = (Vec::new(), 0);
+    let mut next = path.to_owned();
+    loop {
+        let answer = server.get(&next);
+        let link = answer.header("link").map(str::to_owned);
+        let page = answer.is(200);
+        all.extend(ids(&page));
+        pages += 1;
+        between(pages);
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            assert_eq!(link, None);
+            return all;
+        };
+        next = format!("{path}&cursor={cursor}");
+        assert_eq!(link.unwrap(), format!("<{next}>; rel=\"next\""));
+    }
+}
+
+#[test]
+fn a_cursor_goes_on_while_rows_come_and_go() {
+    let server = Server::start();
+    for n in 0..10 {
+        let body = format!(r#"{{"name": "p{}", "price": "{}.00"}}"#, n * 7 % 10, n * 3 % 10);
+        server.post("/v1/products", body).is(201);
+    }
+    for (sort, first) in [
+        ("id", 1),
+        ("-id", 10),
+        ("name", 1),
+        ("-name", 8),
+        ("price", 1),
+        ("-price", 4),
+        ("created_at", 1),
+        ("-created_at", 10),
+    ] {
+        let all = walk(&server, &format!("/v1/products?limit=3&sort={sort}"), |_| ());
+        assert_eq!((all.len(), all[0]), (10, first), "{sort}: {all:?}");
+        let mut once = all.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), 10, "{sort}: {all:?}");
+    }
+    // What is archived leaves, what is created joins behind, and nothing else is skipped or shown twice.
+    let all = walk(&server, "/v1/products?limit=3", |pages| {
+        if pages == 1 {
+            server.send("DELETE", "/v1/products/3", &[("if-match", "*")], None).is(200);
+            server.send("DELETE", "/v1/products/5", &[("if-match", "*")], None).is(200);
+            server.product("1.00", 1);
+        }
+    });
+    assert_eq!(all, [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+}
+
+#[test]
+fn a_cursor_belongs_to_its_filters_and_its_list() {
+    let server = Server::start();
+    for _ in 0..4 {
+        server.product("1.00", 1);
+    }
+    let cursor =
+        server.get("/v1/products?limit=1&q=ruler&in_stock=true").is(200)["next_cursor"].clone();
+    let cursor = cursor.as_str().unwrap();
+    let with = |query: &str| server.get(&format!("/v1/{query}&cursor={cursor}"));
+    assert_eq!(ids(&with("products?in_stock=true&q=ruler&limit=2").is(200)), [2, 3]);
+    for query in [
+        "products?q=ruler",
+        "products?q=rulers&in_stock=true",
+        "products?q=ruler&in_stock=true&sort=name",
+        "orders?limit=1",
+        "shops?limit=1",
+    ] {
+        with(query).problem(422, "cursor_invalid");
+    }
+    for cursor in ["", "0", "zz", &cursor[..16], &format!("{cursor}00"), &"ab".repeat(300)] {
+        server
+            .get(&format!("/v1/products?q=ruler&in_stock=true&cursor={cursor}"))
+            .problem(422, "cursor_invalid");
+    }
+}
+
+#[test]
+fn products_are_found_by_words_skus_and_stock() {
+    let server = Server::start();
+    for body in [
+        r#"{"name": "Red Ruler", "sku": "R-1", "price": "1.00", "stock": 1}"#,
+        r#"{"name": "blue ruler", "sku": "B-1", "price": "2.00", "description": "A RED box"}"#,
+        r#"{"name": "pencil", "sku": "P-1", "price": "3.00", "stock": 3, "shop_ids": [1]}"#,
+    ] {
+        server.post("/v1/products", body).is(201);
+    }
+    for (query, wanted) in [
+        ("q=ruler", vec![1, 2]),
+        ("q=RULER+red", vec![1, 2]),
+        ("q=p-1", vec![3]),
+        ("q=nothing", vec![]),
+        ("sku=R-1&sku=P-1&sku=none", vec![1, 3]),
+        ("in_stock=true", vec![1, 3]),
+        ("in_stock=false", vec![2]),
+        ("shop_id=1", vec![1, 2, 3]),
+        ("status=active&limit=500", vec![1, 2, 3]),
+        ("ids=3,1,99,1", vec![1, 3]),
+    ] {
+        assert_eq!(ids(&server.get(&format!("/v1/products?{query}")).is(200)), wanted, "{query}");
+    }
+    server.post("/v1/shops", r#"{"name": "b"}"#).is(201);
+    assert_eq!(ids(&server.get("/v1/products?shop_id=2").is(200)), [1, 2]);
+}
+
+#[test]
+fn orders_are_found_by_what_they_are() {
+    let server = Server::start();
+    server.product("1.00", 100);
+    server.product("1.00", 100);
+    let place =
+        |body: Value| server.post("/v1/orders", body.to_string()).is(201)["id"].as_u64().unwrap();
+    let a = place(json!({"product_id": 1, "quantity": 1, "customer_id": 7}));
+    server.advance(10);
+    let b = place(json!({"product_id": 2, "quantity": 1, "reference": "cart 1"}));
+    server.advance(10);
+    let c = place(
+        json!({"lines": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 1}], "customer_id": 7}),
+    );
+    server.post(&format!("/v1/orders/{a}/payments"), "{}").is(201);
+    let found = |query: &str| ids(&server.get(&format!("/v1/orders?{query}")).is(200));
+    let sorted = |mut ids: Vec<u64>| {
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(found(""), sorted(vec![a, b, c]));
+    assert_eq!(found("customer_id=7"), sorted(vec![a, c]));
+    assert_eq!(found("product_id=2"), sorted(vec![b, c]));
+    assert_eq!(found("status=paid"), [a]);
+    assert_eq!(found("reference=cart%201"), [b]);
+    assert_eq!(found("shop_id=2"), [0; 0]);
+    assert_eq!(found("placed_after=2023-11-14T22:13:20Z&placed_before=2023-11-14T22:13:40Z"), [b]);
+    assert_eq!(found("placed_before=2023-11-14T23:13:30.000%2B01:00"), [a]);
+    assert_eq!(found("updated_after=2023-11-14T22:13:39.999Z&status=paid"), [a]);
+    assert_eq!(found("sort=placed_at"), [a, b, c]);
+    assert_eq!(found("sort=-placed_at"), [c, b, a]);
+    assert_eq!(found("sort=-id").into_iter().rev().collect::<Vec<_>>(), sorted(vec![a, b, c]));
+    assert_eq!(found(&format!("ids={c},{a},999999")), sorted(vec![a, c]));
+    assert_eq!(walk(&server, "/v1/orders?limit=1&sort=-placed_at", |_| ()), [c, b, a]);
+    assert_eq!(walk(&server, "/v1/orders?limit=2", |_| ()), sorted(vec![a, b, c]));
+    assert_eq!(walk(&server, "/v1/orders?limit=1&customer_id=7", |_| ()), sorted(vec![a, c]));
+}

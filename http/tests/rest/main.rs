@@ -1,0 +1,12 @@
+//! The REST surface, against a real server on a loopback socket, an engine in memory, and a clock that only the tests move.
+
+mod carried;
+mod catalogue;
+mod contract;
+mod errors;
+mod holds;
+mod lists;
+mod money;
+mod orders;
+mod server;
+mod stocks;
