@@ -1,0 +1,200 @@
+//! The configuration: one table of settings, filled from the file, the environment and the flags.
+//!
+//! Every setting is written down once, in [`settings::SETTINGS`]: its name, what it takes, its range. The file, the environment
+//! and the flags are three ways to spell the same assignments; a later one wins, and each error says where it was spelled.
+
+mod file;
+mod settings;
+
+use std::{
+    env,
+    fmt::{self, Write},
+    path::{Path, PathBuf},
+};
+
+pub(super) use settings::Settings;
+#[cfg(feature = "http")]
+pub(super) use settings::{AuthMode, LogFormat};
+
+use self::settings::{SETTINGS, Setting, Value};
+use super::Failure;
+
+/// Read when no other file is named, if it is there.
+const DEFAULT_FILE: &str = "stockade.toml";
+
+/// Environment variables are this, the section, two underscores and the key, in capitals.
+const ENV_PREFIX: &str = "STOCKADE_";
+
+/// Where a setting was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    File(PathBuf, usize),
+    Environment(String),
+    Flag(&'static str),
+}
+
+/// One setting as somebody gave it.
+#[derive(Clone, Debug)]
+struct Assignment {
+    place: Place,
+    /// `section.key`.
+    name: String,
+    value: Value,
+}
+
+/// A setting given on the command line: its flag, its name and its value as text.
+pub(super) type Flag = (&'static str, &'static str, String);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Environment(variable) => write!(f, "environment variable {variable}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+impl Settings {
+    /// The effective settings. Nothing is opened before all of them are right.
+    pub(super) fn load(file: Option<&Path>, flags: &[Flag]) -> Result<Self, Failure> {
+        let mut assignments = match file {
+            Some(path) => file::read(path)?,
+            None if Path::new(DEFAULT_FILE).exists() => file::read(Path::new(DEFAULT_FILE))?,
+            None => Vec::new(),
+        };
+        assignments.extend(environment(env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        })));
+        assignments.extend(flags.iter().map(|(flag, name, value)| Assignment {
+            place: Place::Flag(flag),
+            name: (*name).into(),
+            value: Value::Text(value.clone()),
+        }));
+        let mut settings = Self::default();
+        assignments.into_iter().try_for_each(|assignment| settings.assign(assignment))?;
+        Ok(settings)
+    }
+
+    fn assign(&mut self, assignment: Assignment) -> Result<(), Failure> {
+        let Assignment { place, name, value } = assignment;
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) else {
+            return Err(Failure::usage(format!("{place}: unknown key {name}{}", meant(&name))));
+        };
+        (setting.set)(self, &value)
+            .map_err(|wanted| Failure::usage(format!("{place}: {name} is {value}, {wanted}")))
+    }
+
+    /// What `stockade config` prints: it can be read again.
+    pub(super) fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        for Setting { name, about, get, .. } in SETTINGS {
+            let (its_section, key) = name.split_once('.').unwrap_or(("", name));
+            if its_section != section {
+                let gap = if section.is_empty() { "" } else { "\n" };
+                let _ = writeln!(text, "{gap}[{its_section}]");
+                section = its_section;
+            }
+            let _ = writeln!(text, "# {about}");
+            let _ = match get(self) {
+                Some(value) => writeln!(text, "{key} = {value}"),
+                None => writeln!(text, "# {key} ="),
+            };
+        }
+        text
+    }
+}
+
+/// Assignments from the environment, by name, so that errors do not depend on its order.
+fn environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Assignment> {
+    let mut found: Vec<Assignment> = variables
+        .filter_map(|(variable, value)| {
+            let (section, key) = variable.strip_prefix(ENV_PREFIX)?.split_once("__")?;
+            let name = format!("{section}.{key}").to_ascii_lowercase();
+            Some(Assignment {
+                place: Place::Environment(variable),
+                name,
+                value: Value::Text(value),
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// What an unknown key was probably meant to be, or else what there is.
+fn meant(name: &str) -> String {
+    let (section, key) = name.split_once('.').unwrap_or(("", name));
+    let elsewhere = SETTINGS.iter().find(|setting| setting.name.ends_with(&format!(".{key}")));
+    if let Some(setting) = elsewhere {
+        return format!("; did you mean {}?", setting.name);
+    }
+    let prefix = format!("{section}.");
+    let mut keys: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+    if keys.iter().any(|key| key.starts_with(&prefix)) {
+        keys.retain(|key| key.starts_with(&prefix));
+    }
+    format!("; there is {}", keys.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, value: &str) -> Result<Settings, Failure> {
+        let mut settings = Settings::default();
+        let value = Value::Text(value.into());
+        settings.assign(Assignment { place: Place::Flag("--x"), name: name.into(), value })?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back_as_the_same() {
+        let text = Settings::default().to_toml();
+        let mut settings = Settings::default();
+        for assignment in file::parse(Path::new("printed"), &text).unwrap() {
+            settings.assign(assignment).unwrap();
+        }
+        assert_eq!(settings.to_toml(), text);
+    }
+
+    #[test]
+    fn an_environment_variable_names_section_and_key() {
+        let variables = [
+            ("STOCKADE_HTTP__LISTEN", "127.0.0.1:1"),
+            ("STOCKADE_TOKEN", "no setting"),
+            ("HOME", "no setting"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let names: Vec<_> =
+            environment(variables.into_iter()).into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["http.listen"]);
+    }
+
+    #[test]
+    fn a_value_out_of_range_says_what_would_be_right() {
+        for (name, value) in [
+            ("http.listen", "nowhere"),
+            ("http.workers", "0"),
+            ("data.durability", "sometimes"),
+            ("data.durability", "interval:0"),
+            ("data.checkpoint_seconds", "0"),
+            ("engine.lanes", "257"),
+            ("engine.work_max", "1"),
+            ("auth.mode", "open"),
+            ("log.format", "xml"),
+            ("data.in_memory", "perhaps"),
+        ] {
+            let error = set(name, value).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("flag --x: {name} is \"{value}\", must ")),
+                "{error}"
+            );
+        }
+        assert!(set("http.lisen", "x").unwrap_err().to_string().contains("http.listen"));
+        assert!(
+            set("htp.listen", "x").unwrap_err().to_string().contains("did you mean http.listen")
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The real binary, as people and programs run it.
+
+mod config;
+mod replay;
+mod seed;
+mod serve;
+mod support;
+mod verify;

@@ -1,0 +1,72 @@
+use std::net::TcpListener;
+
+use crate::support::{Server, run};
+
+/// What a client sees of everything there is.
+fn everything(server: &Server) -> Vec<String> {
+    let get = |path: &str| {
+        let answer = ureq::get(format!("{}/v1/{path}?limit=500", server.url)).call();
+        answer.unwrap().body_mut().read_to_string().unwrap()
+    };
+    ["products", "orders", "stock", "warehouses", "shops"].map(get).to_vec()
+}
+
+#[test]
+fn it_serves_stops_on_a_signal_and_starts_again_with_the_same_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", "data", "--demo"];
+    let server = Server::start(folder.path(), &args);
+    assert!(server.said.contains("a new engine"), "{}", server.said);
+    assert!(server.said.contains("8 products in 2 warehouses"), "{}", server.said);
+    let before = everything(&server);
+    assert!(before[0].contains("TEA-SENCHA") && before[1].contains("pending_payment"));
+    assert_eq!(server.terminate(), (Some(0), "stopped\n".to_owned()));
+
+    let server = Server::start(folder.path(), &args);
+    assert!(server.said.contains("after a clean stop"), "{}", server.said);
+    assert!(server.said.contains("nothing added"), "{}", server.said);
+    assert_eq!(everything(&server), before);
+    assert_eq!(server.terminate().0, Some(0));
+    run(folder.path(), &["verify", "data"]).succeeded();
+}
+
+#[test]
+fn after_a_kill_it_starts_again_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--data-dir", "data", "--demo"]);
+    let before = everything(&server);
+    drop(server);
+    let server = Server::start(folder.path(), &["--data-dir", "data"]);
+    assert!(server.said.contains("after a crash"), "{}", server.said);
+    assert_eq!(everything(&server), before, "what was acknowledged is there");
+    assert_eq!(server.terminate().0, Some(0));
+    run(folder.path(), &["verify", "data"]).succeeded();
+}
+
+#[test]
+fn a_directory_that_is_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--data-dir", "data"]);
+    let second = run(folder.path(), &["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]);
+    second.refused(1, &["data is in use by process"]);
+    run(folder.path(), &["verify", "data"]).refused(1, &["data is in use by process"]);
+    assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn a_used_port_is_refused_before_the_data_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    run(folder.path(), &["serve", "--listen", &address]).refused(1, &[&address, "cannot listen"]);
+    assert!(!folder.path().join("stockade-data").exists());
+}
+
+#[test]
+fn in_memory_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--in-memory", "--demo"]);
+    assert!(server.said.contains("in memory"), "{}", server.said);
+    assert_eq!(server.terminate().0, Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
