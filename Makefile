@@ -1,0 +1,50 @@
+# The two commands a newcomer needs are `make run` and `make test`.
+
+DATA ?= ./stockade-data
+PID  := $(DATA).pid
+LOG  := $(DATA).log
+CARGO ?= cargo
+BIN := target/release/stockade
+
+.PHONY: run test build up down setup migrate seed bench lint doc help
+
+run: build ## build, and serve on http://127.0.0.1:8080 with sample data, until Ctrl-C
+	$(BIN) serve --demo --data-dir $(DATA)
+
+test: ## the whole test suite
+	$(CARGO) test --workspace --locked
+
+build: ## the release binary
+	$(CARGO) build --release --locked
+
+up: build ## serve in the background
+	@if [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null; then echo "already up (pid `cat $(PID)`)"; else \
+	  $(BIN) serve --demo --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
+	  for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'http://' $(LOG) 2>/dev/null && break; kill -0 `cat $(PID)` 2>/dev/null || break; sleep 0.3; done; \
+	  cat $(LOG); kill -0 `cat $(PID)`; fi
+
+down: ## stop what `make up` started, and wait until it has shut down
+	@if [ -f $(PID) ]; then kill -TERM `cat $(PID)` 2>/dev/null || true; \
+	  while kill -0 `cat $(PID)` 2>/dev/null; do sleep 0.1; done; rm -f $(PID); echo down; else echo "not up"; fi
+
+setup: ## fetch every dependency
+	$(CARGO) fetch --locked
+
+migrate: build ## check a data directory; older formats are brought forward by the next start
+	$(BIN) verify $(DATA)
+
+seed: build ## made-up products and orders into a stopped engine's data directory
+	$(BIN) seed --data-dir $(DATA)
+
+bench: ## the Criterion benches
+	$(CARGO) bench --locked
+
+lint: ## formatting and lints, as CI checks them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc: ## the library's documentation
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
