@@ -13,6 +13,10 @@ pub enum Error {
     /// More work is under way than the engine's bound. Nothing changed; try again later.
     #[error("the engine is at its bound of work under way, try again later")]
     Overloaded,
+    /// The disk has no room for the journal's next segment. What room is left is for work under way, expiries and the shutdown.
+    /// Nothing changed.
+    #[error("the disk is nearly full, no new work is taken")]
+    NearlyFull,
     /// A rule panicked: a bug, and contained. Nothing changed.
     #[error("a rule of the engine failed; nothing was changed")]
     Panicked,

@@ -136,6 +136,9 @@ impl Shared {
         if self.draining.load(Ordering::Acquire) {
             return Err(Error::Draining);
         }
+        if self.journal().nearly_full() {
+            return Err(Error::NearlyFull);
+        }
         Ok(())
     }
 

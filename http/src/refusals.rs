@@ -60,6 +60,10 @@ pub(crate) fn explain(error: Error, request: &Request<'_>) -> Problem {
             "more work is under way than the engine's bound; nothing was changed",
         )
         .with_retry_after(RETRY_AFTER_SECONDS),
+        Error::NearlyFull => {
+            unavailable(Code::Overloaded, "the disk is nearly full; nothing was changed")
+                .with_retry_after(RETRY_AFTER_SECONDS)
+        }
         Error::Draining => {
             unavailable(Code::Draining, "the engine is shutting down; nothing was changed")
         }

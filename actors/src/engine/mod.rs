@@ -147,7 +147,9 @@ impl Engine {
     /// # Errors
     /// The engine has stopped.
     pub async fn advance(&self, by: Duration) -> Result<bool, Error> {
-        self.shared().check_open()?;
+        if self.shared().is_stopped() {
+            return Err(self.shared().stopped_error());
+        }
         if !self.shared().clock.advance(by) {
             return Ok(false);
         }

@@ -10,6 +10,8 @@ use super::Engine;
 pub struct Stats {
     /// The last event that readers see.
     pub folded: Sequence,
+    /// The last event that is synced.
+    pub synced: Sequence,
     /// Work under way, in units.
     pub under_way: usize,
     /// Takes and gives in flight; 0 whenever the engine is idle.
@@ -46,6 +48,7 @@ impl Engine {
         let lag_sum = counters.expiry_lag_ms_sum.load(Ordering::Relaxed);
         Stats {
             folded: shared.answers.folded(),
+            synced: shared.journal().synced(),
             under_way: shared.door.under_way(),
             open_table: shared.read.open.lock().len(),
             deadlines: shared.deadlines.len(),

@@ -1,11 +1,12 @@
 //! What was answered survives.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
-use stockade_actors::{Config, Engine, Error, OpenError, verify};
+use stockade_actors::{Config, Durability, Engine, Error, OpenError, verify};
 use stockade_domain::order::{OrderCommand, Status};
+use stockade_storage::JournalError;
 
-use crate::shop::{check, durable, hold_of, order_of, product, stock_of, wait};
+use crate::shop::{START_MS, check, durable, hold_of, order_of, product, stock_of, wait};
 
 /// Some of everything, so that a state that was lost shows.
 fn some_of_everything(engine: &Engine) {
@@ -109,6 +110,38 @@ fn a_kill_loses_nothing_that_was_answered() {
     let next = wait(after.place_order(order_of(&[(thing, 1)]))).unwrap();
     assert!(next.id() > answered[49], "an id is never given out twice");
     check(&after);
+}
+
+/// A schedule that broke weaker designs: what was written behind was ahead of what was synced.
+#[test]
+fn sled_ahead() {
+    let dir = tempfile::tempdir().unwrap();
+    let early = tempfile::tempdir().unwrap();
+    {
+        let config = Config {
+            durability: Durability::None,
+            checkpoint_every: Duration::ZERO,
+            ..Config::new(dir.path()).with_virtual_clock(START_MS)
+        };
+        let engine = Engine::open(config).unwrap();
+        some_of_everything(&engine);
+        let stats = engine.stats();
+        assert!(stats.checkpoint_position <= stats.synced, "{stats:?}");
+        assert!(
+            stats.folded > stats.synced,
+            "it was answered and not synced: the case in question"
+        );
+        copy_tree(dir.path(), early.path());
+        engine.shutdown().unwrap();
+    }
+    // The journal as it was then, without what came after, beside a state that has it: refused, not served.
+    fs::remove_dir_all(early.path().join("state")).unwrap();
+    fs::remove_file(early.path().join("state.mark")).unwrap();
+    copy_tree(&dir.path().join("state"), &early.path().join("state"));
+    fs::copy(dir.path().join("state.mark"), early.path().join("state.mark")).unwrap();
+    let opened = Engine::open(Config::new(early.path()));
+    let Err(OpenError::Journal(refused)) = opened else { panic!("acknowledged work is missing") };
+    assert!(matches!(refused, JournalError::Behind { .. }), "{refused}");
 }
 
 #[test]

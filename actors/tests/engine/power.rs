@@ -1,8 +1,11 @@
 //! The whole engine on a simulated disk: power cuts, failing writes and syncs, and the control that must fail.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
-use stockade_actors::{Config, Engine, Error};
+use stockade_actors::{BatchMode, Config, Engine, Error};
 use stockade_domain::{OrderId, ProductId, order::Status};
 use stockade_storage::{Fault, SimDisk};
 
@@ -136,4 +139,28 @@ fn a_failed_write_or_sync_stops_the_engine_and_a_restart_is_clean() {
             check(&after);
         }
     }
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_takes_no_new_work_and_still_expires() {
+    let disk = SimDisk::new(1);
+    let engine = on(&disk);
+    let thing = product(&engine, 1_000_000);
+    let order = wait(engine.place_order(order_of(&[(thing, 1)]))).unwrap().id();
+    // Room for the present segment and the one prepared, and for no other.
+    disk.set_capacity(Some(2 * (256 << 10)));
+    let batch = || (0..200).map(|_| order_of(&[(thing, 1)])).collect();
+    let refused = loop {
+        match wait(engine.place_orders(batch(), BatchMode::Each)) {
+            Ok(placed) => assert!(placed.iter().all(Result::is_ok)),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, Error::NearlyFull);
+    wait(engine.advance(Duration::from_secs(31 * 60))).unwrap();
+    assert_eq!(engine.order(order).unwrap().status, Status::Expired);
+    engine.shutdown().unwrap();
+    let after = on(&disk.after_power_cut());
+    assert_eq!(after.order(order).unwrap().status, Status::Expired);
+    check(&after);
 }

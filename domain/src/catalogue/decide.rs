@@ -344,12 +344,16 @@ fn check_warehouse(warehouse: &Warehouse) -> Result<(), Refusal> {
     {
         return Err(Refusal::invalid("country", "must be the two letters of ISO 3166"));
     }
-    if let Some((north, east)) = warehouse.place_e6
-        && !((-90_000_000..=90_000_000).contains(&north)
-            && (-180_000_000..=180_000_000).contains(&east))
-    {
+    warehouse.place_e6.map_or(Ok(()), |place| check_place("latitude", place))
+}
+
+/// Checks that (degrees north, degrees east), in millionths, are on the globe.
+pub(crate) fn check_place(field: &str, (north, east): (i32, i32)) -> Result<(), Refusal> {
+    let north = (-90_000_000..=90_000_000).contains(&north);
+    let east = (-180_000_000..=180_000_000).contains(&east);
+    if !(north && east) {
         let detail = "latitude must be from -90 to 90, longitude from -180 to 180";
-        return Err(Refusal::invalid("latitude", detail));
+        return Err(Refusal::invalid(field, detail));
     }
     Ok(())
 }

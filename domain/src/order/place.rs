@@ -4,7 +4,7 @@ use super::{Details, Line, LineQuantity, Placed, ShipTo};
 use crate::{
     CustomerId, OrderId, ProductId, Quantity, Refusal, ReservationId, Sequence, ShopId, Timestamp,
     WarehouseId,
-    catalogue::{Catalogue, Shop, check_attributes, check_deadline},
+    catalogue::{Catalogue, Shop, check_attributes, check_deadline, check_place},
     limits::{LONG_TEXT_MAX, ORDER_LINES_MAX, QUANTITY_MAX, TEXT_MAX, TOTAL_MAX},
     refusal::{check_optional_text, check_quantity, check_text},
     sourcing::{Allocation, Sourcing, candidates},
@@ -137,6 +137,9 @@ impl PlaceOrder {
             .as_ref()
             .map_or(Ok(()), |text| check_text("reference", text, TEXT_MAX))?;
         check_attributes("metadata", &details.metadata)?;
+        if let Some(to) = &details.ship_to {
+            check_place("ship_to", (to.latitude_e6, to.longitude_e6))?;
+        }
         Ok(details.ship_to)
     }
 }

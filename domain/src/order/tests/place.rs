@@ -169,6 +169,12 @@ fn the_nearest_warehouse_needs_a_place_to_be_near_to() {
     assert_eq!(near.quote(&world(), 0).unwrap().candidates, ids(&[2, 1, 3]));
     let priority = PlaceOrder { shop: ShopId(1), ..near };
     assert_eq!(priority.quote(&world(), 0).unwrap().candidates, ids(&[1, 2, 3]));
+    for (latitude_e6, longitude_e6) in [(90_000_001, 0), (0, -180_000_001), (i32::MIN, i32::MAX)] {
+        let ship_to = Some(ShipTo { latitude_e6, longitude_e6 });
+        let details = Some(Box::new(Details { ship_to, ..Details::default() }));
+        let nowhere = PlaceOrder { details, ..order_of(&[(1, 1)]) };
+        invalid(nowhere.quote(&world(), 0), "ship_to");
+    }
 }
 
 #[test]
