@@ -114,6 +114,21 @@ impl Shared {
         }
     }
 
+    /// Appends events as one atomic group, where no lane does it.
+    pub(crate) fn append_all(
+        &self,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Sequence, Error> {
+        let mut group = Group::new();
+        let mut bytes = Vec::new();
+        for event in events {
+            bytes.clear();
+            stockade_storage::encode(&event, &mut bytes);
+            group.push(event, |out| out.extend_from_slice(&bytes));
+        }
+        self.append(&mut group)
+    }
+
     /// The lane on which all stocks of a product live, and with them the orders that begin with it.
     pub(crate) fn lane_of_product(&self, product: ProductId) -> usize {
         (product.0 % self.lane_count as u64) as usize

@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::{Event, Timestamp};
-use stockade_storage::{DataDirectory, Disk, Group};
+use stockade_storage::{DataDirectory, Disk};
 
 use crate::{
     Config, Error, OpenError, deadlines,
@@ -258,15 +258,11 @@ async fn return_ids(shared: &Shared) -> Result<(), Error> {
             *next = used.max(*next);
         }
     }
-    let mut group = Group::new();
-    for (kind, up_to) in KINDS.into_iter().zip(next) {
+    let leased = KINDS.into_iter().zip(next).map(|(kind, up_to)| {
         let up_to = up_to.max(shared.leases.start(kind));
-        let event = Event::IdsLeased { kind, up_to };
-        let mut bytes = Vec::new();
-        stockade_storage::encode(&event, &mut bytes);
-        group.push(event, |out| out.extend_from_slice(&bytes));
-    }
-    shared.append(&mut group).map(drop)
+        Event::IdsLeased { kind, up_to }
+    });
+    shared.append_all(leased).map(drop)
 }
 
 impl Drop for Inner {

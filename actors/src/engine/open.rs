@@ -11,8 +11,8 @@ use stockade_domain::{
     order::Status,
 };
 use stockade_storage::{
-    DataDirectory, Disk, Group, Journal, JournalOptions, MemoryDisk, RealDisk, Recovered,
-    StateOpened, StateStore,
+    DataDirectory, Disk, Journal, JournalOptions, MemoryDisk, RealDisk, Recovered, StateOpened,
+    StateStore,
 };
 
 use super::{Engine, Inner, Opened, Threads};
@@ -193,11 +193,11 @@ fn settle(shared: &Shared) -> Result<usize, Error> {
         tracing::warn!(settled, "workflows that a crash had interrupted are settled");
     }
     for event in settling.into_iter().chain(first_things(shared)) {
-        append(shared, event)?;
+        shared.append_all([event])?;
     }
     for kind in KINDS {
         if let Some(lease) = shared.leases.more(kind, shared.leases.start(kind)) {
-            append(shared, lease)?;
+            shared.append_all([lease])?;
         }
     }
     let (folded, done) = mpsc::channel();
@@ -209,14 +209,6 @@ fn settle(shared: &Shared) -> Result<usize, Error> {
         return Err(shared.stopped_error());
     }
     Ok(settled)
-}
-
-fn append(shared: &Shared, event: Event) -> Result<(), Error> {
-    let mut group = Group::new();
-    let mut bytes = Vec::new();
-    stockade_storage::encode(&event, &mut bytes);
-    group.push(event, |out| out.extend_from_slice(&bytes));
-    shared.append(&mut group).map(drop)
 }
 
 /// The shop and the warehouse that a new engine has, for requests that name none.
