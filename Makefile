@@ -33,8 +33,8 @@ setup: ## fetch every dependency
 migrate: build ## check a data directory; older formats are brought forward by the next start
 	$(BIN) verify $(DATA)
 
-seed: build ## made-up products and orders into a stopped engine's data directory
-	$(BIN) seed --data-dir $(DATA)
+seed: build ## made-up products and orders in a data directory of their own, to be served with make run DATA=...
+	$(BIN) seed --data-dir $(DATA)-seeded
 
 bench: ## the Criterion benches
 	$(CARGO) bench --locked

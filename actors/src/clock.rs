@@ -122,7 +122,20 @@ impl Guard {
         };
         let away = Duration::from_millis(wall_ms.abs_diff(last_ms));
         if last_ms > 0 && away > jump_max {
-            guard.freeze(last_ms, wall_ms);
+            guard.freeze();
+            let waits_s = jump_lasts.as_secs();
+            match wall_ms > last_ms {
+                true => tracing::warn!(
+                    down_s = away.as_secs(),
+                    waits_s,
+                    "the engine was down for long: expiry waits a while, or until the clock is confirmed"
+                ),
+                false => tracing::error!(
+                    ahead_s = away.as_secs(),
+                    waits_s,
+                    "the wall clock is before the journal's last moment: expiry waits a while, or until the clock is confirmed"
+                ),
+            }
         }
         guard
     }
@@ -141,7 +154,14 @@ impl Guard {
                 self.pull(wall_ms, now);
                 return false;
             }
-            (None, false) => self.freeze(now, wall_ms),
+            (None, false) => {
+                tracing::error!(
+                    engine_ms = now,
+                    wall_ms,
+                    "the wall clock jumped: expiry is frozen until that lasts or is confirmed"
+                );
+                self.freeze()
+            }
             (Some(since), _) => since,
         };
         if since.elapsed() >= self.jump_lasts {
@@ -151,15 +171,10 @@ impl Guard {
         true
     }
 
-    fn freeze(&self, engine_ms: u64, wall_ms: u64) -> Instant {
+    fn freeze(&self) -> Instant {
         let now = Instant::now();
         *self.frozen.lock() = Some(now);
         self.is_frozen.store(true, Ordering::Release);
-        tracing::error!(
-            engine_ms,
-            wall_ms,
-            "the wall clock is far from the engine's: expiry is frozen until that lasts or is confirmed"
-        );
         now
     }
 

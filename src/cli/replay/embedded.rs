@@ -42,7 +42,7 @@ impl Embedded {
         let engine = Engine::open(config)?;
         if engine.catalogue().products_after(0).next().is_some() {
             return Err(Failure::work(
-                "there are products already: replay into an empty directory",
+                "there are products already: it takes an empty data directory",
             ));
         }
         let (shop, warehouse) = (ShopId(1), WarehouseId(1));
