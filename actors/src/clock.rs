@@ -186,9 +186,11 @@ impl Guard {
     }
 
     fn accept(&self, wall_ms: u64) {
+        // Under the lock, so that two who believe it at once do not both move time.
+        let mut frozen = self.frozen.lock();
         let by = self.pull(wall_ms, self.now(self.started.elapsed()).0);
         self.stepped_ms.fetch_add(by, Ordering::AcqRel);
-        *self.frozen.lock() = None;
+        *frozen = None;
         self.is_frozen.store(false, Ordering::Release);
         tracing::warn!(wall_ms, "the wall clock is believed again, expiry goes on");
     }

@@ -15,6 +15,7 @@ use crate::{
     job::{Batch, Job, send_all},
     read::ReadSide,
     shared::{Shared, StopOnPanic},
+    workflow::lane_of_hold,
 };
 
 /// Milliseconds that share a bucket.
@@ -155,7 +156,11 @@ pub(crate) async fn fire(shared: &Arc<Shared>, now: Timestamp) -> Result<Vec<Bat
                 OwnerKind::Order => Job::ExpireOrder { id: OrderId(owner.id()), reply },
                 _ => Job::ExpireHold { id: ReservationId(owner.id()), reply },
             };
-            (shared.lane_of_id(owner.id()), job)
+            let lane = match owner.kind() {
+                OwnerKind::Order => shared.lane_of_id(owner.id()),
+                _ => lane_of_hold(shared, ReservationId(owner.id())),
+            };
+            (lane, job)
         });
         send_all(shared, jobs);
         batches.push(batch);
@@ -172,12 +177,17 @@ pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
         };
         let (mut was_frozen, mut stepped_ms) =
             (shared.clock.is_frozen(), shared.clock.stepped_ms());
+        let mut last_step_ms = 0;
         while !shared.is_stopped() && !shared.is_draining() {
             let frozen = shared.clock.follow();
             let now = shared.clock.now();
             if was_frozen && !frozen {
                 let before = std::mem::replace(&mut stepped_ms, shared.clock.stepped_ms());
-                shared.deadlines.thaw(stepped_ms - before);
+                last_step_ms = stepped_ms - before;
+            }
+            if !frozen {
+                // In every turn: the fold may have seen the freeze a moment longer.
+                shared.deadlines.thaw(last_step_ms);
             }
             was_frozen = frozen;
             if !frozen && runtime.block_on(fire(&shared, now)).is_err() {

@@ -68,8 +68,12 @@ impl Leases {
     /// The event that leases more ids, once half of the last lease is used; each lease is twice the last one. Whoever is given
     /// it appends it.
     pub(crate) fn more(&self, kind: OwnerKind, id: u64) -> Option<Event> {
-        let Lease { start, asked, .. } = &self.0[index(kind)];
+        let Lease { start, asked, durable } = &self.0[index(kind)];
         let before = asked.load(Ordering::Acquire);
+        // One at a time: two could reach the journal in the other order, and the last one there counts.
+        if before != durable.load(Ordering::Acquire) {
+            return None;
+        }
         let size = (before - start).clamp(LEASE_FIRST, LEASE_MAX);
         if id + size / 2 < before {
             return None;

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) journal: OnceLock<Arc<Journal<Event>>>,
     /// Workflows that hold some takes and wait for others: the only ones whose takes may yet be undone.
     pub(crate) undecided: AtomicUsize,
+    /// How many of them there ever were.
+    pub(crate) undecided_begun: AtomicUsize,
     pub(crate) counters: Counters,
     stopped: OnceLock<Arc<str>>,
     draining: AtomicBool,
@@ -79,6 +81,7 @@ impl Shared {
             stocks_awake_max: config.stocks_awake_max,
             journal: OnceLock::new(),
             undecided: AtomicUsize::new(0),
+            undecided_begun: AtomicUsize::new(0),
             counters: Counters::default(),
             stopped: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -184,7 +187,7 @@ impl Shared {
         self.door.close();
         self.deadlines.wake();
         if let Some(tell) = self.on_stopped.lock().take() {
-            tell(reason);
+            tell_apart(tell, reason);
         }
     }
 
@@ -193,9 +196,10 @@ impl Shared {
     }
 
     pub(crate) fn on_stopped(&self, tell: OnStopped) {
+        let mut waiting = self.on_stopped.lock();
         match self.stopped.get() {
-            Some(reason) => tell(reason),
-            None => *self.on_stopped.lock() = Some(tell),
+            Some(reason) => tell_apart(tell, reason),
+            None => *waiting = Some(tell),
         }
     }
 
@@ -205,6 +209,15 @@ impl Shared {
 
     pub(crate) fn stopped_error(&self) -> Error {
         Error::Stopped(self.stopped_reason())
+    }
+}
+
+/// Tells on a thread of its own: whoever is told may shut the engine down, which waits for the thread that stopped it.
+fn tell_apart(tell: OnStopped, reason: &str) {
+    let reason = reason.to_owned();
+    let thread = std::thread::Builder::new().name("stockade-stopped".into());
+    if let Err(error) = thread.spawn(move || tell(&reason)) {
+        tracing::error!(%error, "nobody can be told that the engine has stopped");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The actor of a stock: one product in one warehouse.
 //!
-//! It decides, appends, evolves and answers, in one turn and in this order. It never waits, not for the disk and not for another
+//! It decides, evolves, appends and answers, in one turn and in this order. It never waits, not for the disk and not for another
 //! actor: that keeps a hot SKU fast and a deadlock impossible.
 
 use std::{collections::VecDeque, rc::Rc};
@@ -135,8 +135,9 @@ impl StockActor {
             Ok(event) => event,
             Err(refused) => return Ok(Err(refused)),
         };
-        let sequence = self.lane.append([event.clone().into()])?;
+        // The state moves first: an event that it cannot follow stops the engine before it is in the journal.
         awake.stock.evolve(&event);
+        let sequence = self.lane.append([event.into()])?;
         awake.last = sequence;
         Ok(Ok(sequence))
     }
@@ -181,7 +182,8 @@ impl Stocks {
             let key = self.clock.pop_front()?;
             let Some(awake) = self.states.get_mut(&key) else { continue };
             self.clock.push_back(key);
-            if !std::mem::take(&mut awake.used) && !awake.told {
+            // What it was used for since it was told may still be in its mailbox.
+            if !awake.told && !std::mem::take(&mut awake.used) {
                 awake.told = true;
                 return Some(key);
             }

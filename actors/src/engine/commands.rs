@@ -19,7 +19,7 @@ use crate::{
     CatalogueThing, Error, NewTransfer, StockRow,
     job::{Batch, Job, Reply, send, send_all},
     lane::CATALOGUE_LANE,
-    workflow::lane_of_new_hold,
+    workflow::{lane_of_hold, lane_of_new_hold},
 };
 
 /// How the orders of a batch stand to each other.
@@ -180,7 +180,7 @@ impl Engine {
     }
 
     async fn change_hold(&self, id: ReservationId, command: HoldCommand) -> Result<Hold, Error> {
-        let lane = self.shared().lane_of_id(id.0);
+        let lane = lane_of_hold(self.shared(), id);
         let lines = self.shared().read.holds.with(id.0, |hold| hold.allocations.len());
         let lines = lines.unwrap_or(COMMAND_LINES);
         self.run(lane, lines, |reply| Job::ChangeHold { id, command, reply }).await

@@ -196,7 +196,11 @@ impl Inner {
         self.shared.drain();
         let mut threads = self.threads.lock();
         let Some(threads) = threads.take() else {
-            return self.closed.get().cloned().unwrap_or(Ok(()));
+            let stopped = || match self.shared.is_stopped() {
+                true => Err(self.shared.stopped_error()),
+                false => Ok(()),
+            };
+            return self.closed.get().cloned().unwrap_or_else(stopped);
         };
         let closed = self.end(threads);
         self.closed.get_or_init(|| closed.clone());
@@ -238,6 +242,8 @@ fn block_apart(future: impl Future<Output = Result<(), Error>> + Send) -> Result
 async fn drain(shared: &Shared) -> Result<(), Error> {
     // The whole door: everybody who was let in has left.
     let _everybody = shared.door.wait(usize::MAX - 1).await?;
+    // Whoever had asked before the drain and comes now must not use an id that is given back here.
+    shared.door.close();
     return_ids(shared).await
 }
 

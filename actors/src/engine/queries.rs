@@ -29,7 +29,7 @@ impl Engine {
     /// Products, shops and warehouses.
     #[must_use]
     pub fn catalogue(&self) -> CatalogueView<'_> {
-        CatalogueView(self.shared().read.catalogue.read())
+        CatalogueView(self.shared().read.catalogue.read_recursive())
     }
 
     /// What a product has: (on hand in all warehouses, what can be ordered of a shop or, without one, of all active ones).

@@ -129,13 +129,15 @@ impl Lane {
         let next = &self.next_ids[ids::index(kind)];
         let id = next.get();
         next.set(id + self.shared.lane_count as u64);
-        if let Some(event) = self.shared.leases.more(kind, id) {
-            self.append([event])?;
-        }
-        while !self.shared.leases.covers(kind, id) {
+        loop {
+            if let Some(event) = self.shared.leases.more(kind, id) {
+                self.append([event])?;
+            }
+            if self.shared.leases.covers(kind, id) {
+                return Ok(id);
+            }
             self.folded(self.shared.journal().appended()).await?;
         }
-        Ok(id)
     }
 
     /// Waits until `sequence` is committed and folded.

@@ -57,6 +57,7 @@ impl ReadSide {
             (place @ None, OrderEvent::Placed(placed)) => {
                 *place = Some(Recorded { now: Order::new(placed.clone()), events: vec![sequence] });
             }
+            (Some(_), OrderEvent::Placed(placed)) => panic!("order {} is placed twice", placed.id),
             (Some(order), event) => {
                 order.now.evolve(event);
                 order.events.push(sequence);

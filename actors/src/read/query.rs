@@ -93,7 +93,11 @@ impl OrderFilter {
 impl ReadSide {
     /// A stock's counts, as an answer shows them.
     pub(crate) fn row(&self, key: StockKey, stock: &Stock) -> StockRow {
-        let active = self.catalogue.read().warehouse(key.warehouse).is_ok_and(|place| place.active);
+        let active = self
+            .catalogue
+            .read_recursive()
+            .warehouse(key.warehouse)
+            .is_ok_and(|place| place.active);
         StockRow {
             key,
             on_hand: stock.on_hand,
@@ -150,7 +154,7 @@ impl ReadSide {
         product: ProductId,
         shop: Option<&Arc<Shop>>,
     ) -> (Quantity, Quantity) {
-        let catalogue = self.catalogue.read();
+        let catalogue = self.catalogue.read_recursive();
         let key = |warehouse: &Arc<Warehouse>| StockKey::new(warehouse.id, product);
         let on_hand = |warehouse| self.stocks.get(&key(warehouse)).map_or(0, |stock| stock.on_hand);
         let total = catalogue.warehouses_after(0).map(on_hand).sum();

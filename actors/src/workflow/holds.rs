@@ -23,10 +23,22 @@ use crate::{
 /// The lane on which a hold to be is decided: where its holder lives, or for a hold of nobody, where its first product does.
 pub(crate) fn lane_of_new(shared: &Shared, request: &PlaceHold) -> usize {
     match mailbox_of_new(request) {
-        Some(MailboxKey::Holder(key)) => {
-            (FxBuildHasher.hash_one(&key) % shared.lane_count as u64) as usize
-        }
+        Some(MailboxKey::Holder(key)) => lane_of_key(shared, &key),
         _ => request.lines.first().map_or(0, |line| shared.lane_of_product(line.product)),
+    }
+}
+
+/// The lane on which a hold is decided: where its holder lives. A hold that was placed when there were more or fewer lanes
+/// may have an id of another one.
+pub(crate) fn lane_of_hold(shared: &Shared, id: ReservationId) -> usize {
+    let key = shared.read.holds.with(id.0, |hold| hold.key.clone());
+    key.map_or_else(|| shared.lane_of_id(id.0), |key| lane_of_key(shared, &key))
+}
+
+fn lane_of_key(shared: &Shared, key: &HolderKey) -> usize {
+    match key {
+        HolderKey::Single(id) => shared.lane_of_id(id.0),
+        key => (FxBuildHasher.hash_one(key) % shared.lane_count as u64) as usize,
     }
 }
 
@@ -121,8 +133,8 @@ async fn decided(
     holder: &mut Holder,
     event: HoldEvent,
 ) -> Result<Sequence, Error> {
-    let seen = lane.append([event.clone().into()])?;
     holder.evolve(&event);
+    let seen = lane.append([event.clone().into()])?;
     match part(&event.into()) {
         Part::Decided(owner, step, gives) => {
             Ok(seen.max(give(lane, owner, step, gives).await?.unwrap_or(seen)))
@@ -176,8 +188,8 @@ fn evolve(
     holder: &mut Holder,
     event: &HoldEvent,
 ) -> Result<(), Error> {
-    let seen = lane.append([event.clone().into()])?;
     holder.evolve(event);
+    let seen = lane.append([event.clone().into()])?;
     keep(lane, key, holder.clone(), seen);
     Ok(())
 }

@@ -12,7 +12,7 @@ mod reserve;
 mod stocks;
 mod transfers;
 
-pub(crate) use holds::lane_of_new as lane_of_new_hold;
+pub(crate) use holds::{lane_of_hold, lane_of_new as lane_of_new_hold};
 
 use std::{future::Future, pin::Pin, rc::Rc};
 

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Outcome,
+    holds::lane_of_hold,
     reserve::{Short, Want, reserve},
     stocks::{give, take_all},
 };
@@ -79,7 +80,7 @@ async fn claim_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error> {
         for id in draft.request.reservations.clone() {
             let (reply, claimed) = oneshot::channel();
             let job = Job::Claim { id, order: draft.id, reply };
-            send(&lane.shared, lane.shared.lane_of_id(id.0), vec![job]);
+            send(&lane.shared, lane_of_hold(&lane.shared, id), vec![job]);
             let hold = claimed.await.map_err(|_| lane.shared.stopped_error())??;
             draft.claimed.push(hold);
         }
@@ -91,7 +92,7 @@ async fn unclaim(lane: &Rc<Lane>, order: OrderId, claimed: &[Hold]) {
     for hold in claimed {
         let (done, undone) = oneshot::channel();
         let job = Job::Unclaim { id: hold.id, order, done };
-        send(&lane.shared, lane.shared.lane_of_id(hold.id.0), vec![job]);
+        send(&lane.shared, lane_of_hold(&lane.shared, hold.id), vec![job]);
         // It fails only when the engine stops; then the next start undoes the claim.
         let _ = undone.await;
     }
@@ -164,7 +165,7 @@ async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
 /// Tells a holder that its hold became an order's, and gives back what the order did not need.
 async fn convert(lane: &Rc<Lane>, event: HoldEvent) -> Result<Option<Sequence>, Error> {
     let (done, told) = oneshot::channel();
-    let home = lane.shared.lane_of_id(event.hold().0);
+    let home = lane_of_hold(&lane.shared, event.hold());
     let gives = part(&event.clone().into());
     send(&lane.shared, home, vec![Job::Converted { event, done }]);
     told.await.map_err(|_| lane.shared.stopped_error())?;
@@ -200,10 +201,11 @@ pub(super) async fn command(
             take_all(lane, Owner::order(id), *step, &takes).await?;
         }
     }
+    // The state moves first: an event that it cannot follow stops the engine before it is in the journal.
+    events.iter().for_each(|event| order.evolve(event));
     let mut seen = lane.append(events.iter().cloned().map(Event::from))?;
     let mut gives = Vec::new();
     for event in events {
-        order.evolve(&event);
         if let Part::Decided(owner, step, given) = part(&event.into())
             && !given.is_empty()
         {

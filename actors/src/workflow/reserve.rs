@@ -1,9 +1,6 @@
 //! Reserving what an order or a hold wants.
 
-use std::{
-    rc::Rc,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{rc::Rc, sync::atomic::Ordering};
 
 use futures_util::future::join_all;
 use rustc_hash::FxHashMap;
@@ -39,47 +36,56 @@ pub(super) enum Short {
     Failed(Error),
 }
 
+/// Attempts in the order of stocks after the first one failed in a crowd.
+const ORDERLY_ATTEMPTS_MAX: usize = 3;
+
 /// Reserves all that is wanted, or nothing: where each want's units come from.
 ///
-/// When it fails while other workflows hold takes that they may yet undo, it is tried once more, one stock after the other in the
-/// order of their ids: two orders that each hold what the other needs cannot both fail then.
+/// When it fails while other workflows held takes that they may have undone since, it is tried again, one stock after the other in
+/// the order of their ids, and asking the stocks alone: of orders that each hold what the others need, one gets through.
 pub(super) async fn reserve(
     lane: &Rc<Lane>,
     wants: &[Want],
 ) -> Result<Vec<Vec<Allocation>>, Short> {
     let takes: usize = wants.iter().map(|want| want.demands.len()).sum();
-    let undecided = Undecided::new(lane, takes > 1);
-    match attempt(lane, wants, false).await {
-        Err(Short::Lines(..)) if undecided.others() => attempt(lane, wants, true).await,
-        done => done,
+    let crowd = Crowd::enter(lane, takes > 1);
+    let mut done = attempt(lane, wants, false).await;
+    for _ in 0..ORDERLY_ATTEMPTS_MAX {
+        if !matches!(done, Err(Short::Lines(..))) || !crowd.has_others() {
+            return done;
+        }
+        done = attempt(lane, wants, true).await;
     }
+    done
 }
 
-/// Counts this workflow among those whose takes may yet be undone: only those with several can be.
-struct Undecided<'a> {
-    count: &'a AtomicUsize,
+/// The workflows whose takes may yet be undone: only those with several can be.
+struct Crowd<'a> {
+    lane: &'a Lane,
     counted: bool,
+    /// Whether there were others when this one began, and how many had begun by then.
+    others: bool,
+    begun: usize,
 }
 
-impl<'a> Undecided<'a> {
-    fn new(lane: &'a Lane, counted: bool) -> Self {
-        let count = &lane.shared.undecided;
-        if counted {
-            count.fetch_add(1, Ordering::AcqRel);
-        }
-        Self { count, counted }
+impl<'a> Crowd<'a> {
+    fn enter(lane: &'a Lane, counted: bool) -> Self {
+        let shared = &lane.shared;
+        let mine = usize::from(counted);
+        let others = shared.undecided.fetch_add(mine, Ordering::AcqRel) > 0;
+        let begun = shared.undecided_begun.fetch_add(mine, Ordering::AcqRel) + mine;
+        Self { lane, counted, others, begun }
     }
 
-    fn others(&self) -> bool {
-        self.count.load(Ordering::Acquire) > usize::from(self.counted)
+    /// Whether there was any other meanwhile.
+    fn has_others(&self) -> bool {
+        self.others || self.lane.shared.undecided_begun.load(Ordering::Acquire) > self.begun
     }
 }
 
-impl Drop for Undecided<'_> {
+impl Drop for Crowd<'_> {
     fn drop(&mut self) {
-        if self.counted {
-            self.count.fetch_sub(1, Ordering::AcqRel);
-        }
+        self.lane.shared.undecided.fetch_sub(usize::from(self.counted), Ordering::AcqRel);
     }
 }
 
@@ -93,8 +99,9 @@ async fn attempt(
         open: wants.iter().map(|want| want.demands.clone()).collect(),
         granted: wants.iter().map(|_| Vec::new()).collect(),
         known: FxHashMap::default(),
+        in_order,
     };
-    let done = attempt.run(lane, in_order).await;
+    let done = attempt.run(lane).await;
     match done {
         Ok(()) => Ok(attempt.granted),
         Err(short) => {
@@ -113,6 +120,8 @@ struct Attempt<'a> {
     granted: Vec<Vec<Allocation>>,
     /// What a stock that refused said it could give: it is not asked for more again.
     known: FxHashMap<StockKey, Quantity>,
+    /// One stock after the other, and without the read side, which may not know yet what was undone.
+    in_order: bool,
 }
 
 /// A take of a plan: of which want, from where.
@@ -124,13 +133,13 @@ struct Planned {
 }
 
 impl Attempt<'_> {
-    async fn run(&mut self, lane: &Rc<Lane>, in_order: bool) -> Result<(), Short> {
+    async fn run(&mut self, lane: &Rc<Lane>) -> Result<(), Short> {
         for _ in 0..ROUNDS_MAX {
             let mut planned = self.plan(&lane.shared.read)?;
             if planned.is_empty() {
                 return Ok(());
             }
-            let answers = if in_order {
+            let answers = if self.in_order {
                 planned.sort_by_key(|planned| planned.key);
                 let mut answers = Vec::with_capacity(planned.len());
                 for planned in &planned {
@@ -144,7 +153,10 @@ impl Attempt<'_> {
             };
             self.settle(lane, planned, answers).await?;
         }
-        let want = self.open.iter().position(|open| !open.is_empty()).unwrap_or_default();
+        let missing = |(open, want): (&Vec<Demand>, &Want)| !open.is_empty() && !want.partial;
+        let Some(want) = self.open.iter().zip(self.wants).position(missing) else {
+            return Ok(());
+        };
         let short = |demand: &Demand| shortage(demand, 0);
         Err(Short::Lines(want, self.open[want].iter().map(short).collect()))
     }
@@ -158,9 +170,10 @@ impl Attempt<'_> {
             if open.is_empty() {
                 continue;
             }
-            let known = &self.known;
+            let (known, in_order) = (&self.known, self.in_order);
+            let guess = |key| if in_order { Quantity::MAX } else { read.available(key) };
             let mut available = |key: StockKey| {
-                let there = known.get(&key).copied().unwrap_or_else(|| read.available(key));
+                let there = known.get(&key).copied().unwrap_or_else(|| guess(key));
                 there.saturating_sub(spoken_for.get(&key).copied().unwrap_or(0))
             };
             let plan = plan(want.sourcing, &want.candidates, open, &mut available);

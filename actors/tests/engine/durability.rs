@@ -112,6 +112,28 @@ fn a_kill_loses_nothing_that_was_answered() {
     check(&after);
 }
 
+#[test]
+fn holds_are_decided_in_one_place_when_the_lanes_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let (things, holds): (Vec<_>, Vec<_>);
+    {
+        let engine = durable(dir.path(), 3);
+        things = (0..6).map(|_| product(&engine, 10)).collect();
+        let hold = |thing| wait(engine.reserve(hold_of(Some("cart"), &[(thing, 10)]))).unwrap().id;
+        holds = things.iter().map(|thing| hold(*thing)).collect();
+        engine.shutdown().unwrap();
+    }
+    let engine = durable(dir.path(), 2);
+    for (thing, hold) in things.iter().zip(&holds) {
+        wait(engine.extend_reservation(*hold, 120_000)).unwrap();
+        let again = wait(engine.reserve(hold_of(Some("cart"), &[(*thing, 10)]))).unwrap();
+        wait(engine.release_reservation(*hold)).unwrap();
+        assert_eq!(stock_of(&engine, *thing), (10, 10), "its units belong to the newer hold");
+        wait(engine.release_reservation(again.id)).unwrap();
+    }
+    check(&engine);
+}
+
 /// A schedule that broke weaker designs: what was written behind was ahead of what was synced.
 #[test]
 fn sled_ahead() {
