@@ -186,6 +186,10 @@ impl Shared {
         // Whoever waits for room, to work or to shut down, would wait for permits that nobody gives back.
         self.door.close();
         self.deadlines.wake();
+        // Lanes look up and drop what has not begun. One whose mailbox takes nothing has ended.
+        for lane in self.lanes.get().into_iter().flatten() {
+            let _ = lane.try_send(crate::job::Work(Vec::new()));
+        }
         if let Some(tell) = self.on_stopped.lock().take() {
             tell_apart(tell, reason);
         }

@@ -53,7 +53,7 @@ impl Engine {
     }
 
     /// Draws one permit, sends many jobs and waits for all their answers.
-    async fn run_many<T: Send + 'static, I>(
+    pub(super) async fn run_many<T: Send + 'static, I>(
         &self,
         lines: usize,
         items: Vec<I>,

@@ -15,6 +15,15 @@ fn a_panic_in_a_decision_is_a_refusal() {
 }
 
 #[test]
+fn whoever_waits_behind_a_bug_hears_of_it_too() {
+    let engine = Engine::in_memory().unwrap();
+    // More than begin at once: the last of them never begin.
+    let bugs = vec![(); 500];
+    let answers = block_on(engine.run_many(0, bugs, |(), reply| (0, Job::Bug { reply })));
+    assert!(matches!(answers, Err(Error::Stopped(_))), "{answers:?}");
+}
+
+#[test]
 fn any_other_panic_stops_the_engine_and_everybody_hears_of_it() {
     let engine = Engine::in_memory().unwrap();
     let (heard, reason) = mpsc::channel();

@@ -174,6 +174,10 @@ impl Lane {
 
     /// Begins waiting work while there is room.
     fn begin_waiting(self: &Rc<Self>) {
+        if self.shared.is_stopped() {
+            // A job that is dropped tells its caller that the engine has stopped.
+            return self.waiting.borrow_mut().clear();
+        }
         while self.running.get() < RUNNING_MAX {
             let Some(job) = self.waiting.borrow_mut().pop_front() else { return };
             self.running.set(self.running.get() + 1);
