@@ -34,7 +34,7 @@ migrate: build ## check a data directory; older formats are brought forward by t
 	$(BIN) verify $(DATA)
 
 seed: build ## made-up products and orders in a data directory of their own, to be served with make run DATA=...
-	$(BIN) seed --data-dir $(DATA)-seeded
+	$(BIN) seed --products 1000 --orders 10000 --data-dir $(DATA)-seeded
 
 bench: ## the Criterion benches
 	$(CARGO) bench --locked
