@@ -10,28 +10,46 @@ use stockade_domain::{
     catalogue::StockDelta,
     limits::ADJUSTMENT_LINES_MAX,
 };
+use utoipa::ToSchema;
 
 use crate::{
     answer,
     extract::Input,
+    openapi::{
+        answers::{Conflict, Done, Told},
+        kinds,
+    },
     problem::Problem,
     refusals::{Named, Request, explain, locating},
     state::Shared,
     time::Time,
 };
 
-#[derive(Serialize)]
-struct AdjustmentView {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Adjustment,
+    examples(json!({"id": 1, "reason": "damaged", "reference": null, "adjustments": [{"warehouse_id": 1, "product_id": 1, "delta": -3}], "created_at": "2026-01-31T12:00:00.000Z"}))
+)]
+pub(crate) struct AdjustmentView {
+    #[schema(value_type = kinds::Id)]
     id: AdjustmentId,
+    #[schema(value_type = ReasonBody)]
     reason: &'static str,
+    #[schema(value_type = Option<String>)]
     reference: Option<Box<str>>,
     adjustments: Vec<DeltaView>,
     created_at: Time,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = AdjustmentRow,
+    examples(json!({"warehouse_id": 1, "product_id": 1, "delta": -3}))
+)]
 struct DeltaView {
+    #[schema(value_type = kinds::Id)]
     warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
     delta: i64,
 }
@@ -53,45 +71,77 @@ impl From<Adjusted> for AdjustmentView {
     }
 }
 
-#[derive(Serialize)]
-struct Results {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = AdjustmentResults,
+    examples(json!({"results": [{"status": 201, "adjustment": {"id": 1, "reason": "damaged", "reference": null, "adjustments": [{"warehouse_id": 1, "product_id": 1, "delta": -3}], "created_at": "2026-01-31T12:00:00.000Z"}}]}))
+)]
+pub(crate) struct Results {
     results: Vec<Row>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = AdjustmentResult,
+    examples(json!({"status": 201, "adjustment": {"id": 1, "reason": "damaged", "reference": null, "adjustments": [{"warehouse_id": 1, "product_id": 1, "delta": -3}], "created_at": "2026-01-31T12:00:00.000Z"}}))
+)]
 struct Row {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = AdjustmentView, required = false)]
     adjustment: Option<AdjustmentView>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Problem, required = false)]
     error: Option<Problem>,
 }
 
 /// One adjustment, or many.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewAdjustment,
+    examples(json!({"warehouse_id": 1, "product_id": 1, "delta": -3, "reason": "damaged"}))
+)]
 pub(crate) struct AdjustmentBody {
+    #[schema(value_type = kinds::Id)]
     warehouse_id: Option<u64>,
+    #[schema(value_type = kinds::Id)]
     product_id: Option<u64>,
+    #[schema(value_type = kinds::Delta)]
     delta: Option<i64>,
+    #[schema(value_type = ReasonBody)]
     reason: Option<ReasonBody>,
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
+    #[schema(value_type = Vec<RowBody>, min_items = 1, max_items = 1000)]
     adjustments: Option<Vec<RowBody>>,
     mode: Option<Mode>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewAdjustmentRow,
+    examples(json!({"warehouse_id": 1, "product_id": 1, "delta": -3}))
+)]
 struct RowBody {
+    #[schema(value_type = kinds::Id)]
     warehouse_id: u64,
+    #[schema(value_type = kinds::Id)]
     product_id: u64,
+    #[schema(value_type = kinds::Delta)]
     delta: i64,
     reason: Option<ReasonBody>,
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(
+    as = AdjustmentReason,
+    examples(json!("damaged"))
+)]
 enum ReasonBody {
     Received,
     Damaged,
@@ -101,8 +151,12 @@ enum ReasonBody {
     Correction,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(
+    as = AdjustmentMode,
+    examples(json!("each"))
+)]
 enum Mode {
     All,
     Each,
@@ -133,6 +187,11 @@ fn missing(field: &str) -> Problem {
 }
 
 /// `POST /stock/adjustments`.
+#[utoipa::path(
+    post, path = "/stock/adjustments", tag = "stock", summary = "Corrects one stock, or many: all or none, or each by itself",
+    request_body = AdjustmentBody,
+    responses(Told<AdjustmentView>, Done<Results>, Conflict),
+)]
 pub(crate) async fn adjust(
     state: Shared,
     body: Input<AdjustmentBody>,

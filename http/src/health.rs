@@ -2,20 +2,30 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     answer,
+    openapi::answers::{Done, Unavailable},
     problem::{Code, Problem},
     state::{Shared, State},
 };
 
-#[derive(Serialize)]
-struct Word {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = ServerStatus,
+    examples(json!({"status": "alive"}))
+)]
+pub(crate) struct Word {
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Health {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Health,
+    examples(json!({"status": "ready", "version": "0.1.0", "clock_frozen": false, "events": 42, "work_under_way": 0, "open_workflows": 0, "deadlines": 1, "orders_expired": 0, "expiry_lag_ms_max": 0, "checkpoint_position": 40, "checkpoint_broken": false}))
+)]
+pub(crate) struct Health {
     status: &'static str,
     version: &'static str,
     clock_frozen: bool,
@@ -30,17 +40,29 @@ struct Health {
 }
 
 /// `GET /livez`: the process answers.
+#[utoipa::path(
+    get, path = "/livez", tag = "server",
+    responses(Done<Word>),
+)]
 pub(crate) async fn live() -> HttpResponse {
     answer::ok(&Word { status: "alive" })
 }
 
 /// `GET /readyz`: recovered, writable, not draining.
+#[utoipa::path(
+    get, path = "/readyz", tag = "server",
+    responses(Done<Word>, Unavailable),
+)]
 pub(crate) async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
     check(&state)?;
     Ok(answer::ok(&Word { status: "ready" }))
 }
 
 /// `GET /healthz`: the same, with details.
+#[utoipa::path(
+    get, path = "/healthz", tag = "server",
+    responses(Done<Health>, Unavailable),
+)]
 pub(crate) async fn health(state: Shared) -> Result<HttpResponse, Problem> {
     check(&state)?;
     let stats = state.engine.stats();

@@ -24,6 +24,7 @@
 mod adjustments;
 mod answer;
 mod config;
+mod docs;
 mod edge;
 mod etag;
 mod extract;
@@ -31,6 +32,7 @@ mod fields;
 mod health;
 mod lines;
 mod money;
+mod openapi;
 mod orders;
 mod page;
 mod problem;
@@ -48,4 +50,5 @@ mod transfers;
 mod warehouses;
 
 pub use config::HttpConfig;
+pub use openapi::openapi;
 pub use server::{BindError, Bound, bind, run};

@@ -2,22 +2,35 @@
 
 use serde::Deserialize;
 use stockade_domain::{ProductId, Quantity, order::LineQuantity};
+use utoipa::ToSchema;
 
-use crate::{problem::Problem, refusals::Named};
+use crate::{openapi::kinds, problem::Problem, refusals::Named};
 
 /// A line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = Line,
+    examples(json!({"product_id": 1, "quantity": 2}))
+)]
 pub(crate) struct LineBody {
+    #[schema(value_type = kinds::Id)]
     product_id: u64,
+    #[schema(value_type = kinds::Quantity)]
     quantity: Quantity,
 }
 
 /// A line as other systems spell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = OtherLine,
+    examples(json!({"id": 1, "quantity": 2}))
+)]
 pub(crate) struct OtherLineBody {
+    #[schema(value_type = kinds::Id)]
     id: u64,
+    #[schema(value_type = kinds::Quantity)]
     quantity: Quantity,
 }
 

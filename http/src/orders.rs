@@ -15,20 +15,29 @@ use stockade_domain::{OrderId, order::Order};
 use crate::{
     answer::{self, Cached},
     extract::Input,
+    openapi::answers::{Conflict, Expired, Made, One},
     problem::Problem,
     query::Params,
     refusals::locating,
     state::Shared,
 };
-pub(crate) use actions::{cancel, deliver, pay, return_goods, set_status, ship};
-pub(crate) use batch::place_many;
+pub(crate) use actions::{
+    __path_cancel, __path_deliver, __path_pay, __path_return_goods, __path_set_status, __path_ship,
+    cancel, deliver, pay, return_goods, set_status, ship,
+};
+pub(crate) use batch::{__path_place_many, Results, place_many};
 use body::PlaceOrderBody;
-pub(crate) use history::history;
-pub(crate) use list::list;
-pub(crate) use plan::plan;
-use view::OrderView;
+pub(crate) use history::{__path_history, EventView, history};
+pub(crate) use list::{__path_list, list};
+pub(crate) use plan::{__path_plan, PlanView, plan};
+pub(crate) use view::OrderView;
 
 /// `POST /orders`: every line is reserved, or none is.
+#[utoipa::path(
+    post, path = "/orders", tag = "orders",
+    request_body = PlaceOrderBody,
+    responses(Made<OrderView<'static>>, Conflict, Expired),
+)]
 pub(crate) async fn place(
     req: HttpRequest,
     state: Shared,
@@ -41,6 +50,10 @@ pub(crate) async fn place(
 }
 
 /// `GET /orders/{id}`.
+#[utoipa::path(
+    get, path = "/orders/{id}", tag = "orders", summary = "One order",
+    responses(One<OrderView<'static>>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,

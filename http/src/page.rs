@@ -14,9 +14,11 @@ use serde::Serialize;
 
 use crate::{answer, problem::Code, query::Params};
 
-/// Rows of a page that names no limit, and the most it may name.
-const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 500;
+/// Rows of a page that names no limit.
+pub(crate) const LIMIT_DEFAULT: usize = 50;
+
+/// The most rows that a page may name.
+pub(crate) const LIMIT_MAX: usize = 500;
 
 /// Which page is asked for.
 #[derive(Debug)]

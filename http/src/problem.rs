@@ -25,6 +25,9 @@ macro_rules! codes {
         )*}
 
         impl Code {
+            /// Every code.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// Its stable name.
             pub(crate) fn name(self) -> &'static str {
                 match self {$(Self::$name => $code,)*}

@@ -14,14 +14,18 @@ use crate::{
     answer::{self, Cached},
     etag::{self, Expected},
     extract::Input,
+    openapi::{
+        answers::{Changed, Conflict, IfMatch, Made, One, Unconditional},
+        kinds,
+    },
     problem::{Code, Problem},
     query::Params,
     refusals::locating,
     state::Shared,
 };
 use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
-pub(crate) use list::list;
-use view::ProductView;
+pub(crate) use list::{__path_list, list};
+pub(crate) use view::ProductView;
 
 /// Where stock goes that names no warehouse.
 pub(crate) const DEFAULT_WAREHOUSE: WarehouseId = WarehouseId(1);
@@ -30,6 +34,11 @@ pub(crate) const DEFAULT_WAREHOUSE: WarehouseId = WarehouseId(1);
 const TRIES_MAX: usize = 8;
 
 /// `GET /products/{id}`.
+#[utoipa::path(
+    get, path = "/products/{id}", tag = "products", summary = "One product",
+    params(("shop_id" = kinds::Id, Query, description = "`available` is what this shop can sell.")),
+    responses(One<ProductView<'static>>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -44,6 +53,11 @@ pub(crate) async fn get(
 }
 
 /// `POST /products`.
+#[utoipa::path(
+    post, path = "/products", tag = "products", summary = "Makes a product",
+    request_body = NewProductBody,
+    responses(Made<ProductView<'static>>, Conflict),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
@@ -60,6 +74,11 @@ pub(crate) async fn create(
 }
 
 /// `PUT /products/{id}`.
+#[utoipa::path(
+    put, path = "/products/{id}", tag = "products", summary = "Replaces a product",
+    params(IfMatch), request_body = ReplaceProductBody,
+    responses(Changed<ProductView<'static>>, Conflict, Unconditional),
+)]
 pub(crate) async fn replace(
     req: HttpRequest,
     state: Shared,
@@ -77,6 +96,11 @@ pub(crate) async fn replace(
 }
 
 /// `PATCH /products/{id}`: a merge-patch (RFC 7396).
+#[utoipa::path(
+    patch, path = "/products/{id}", tag = "products", summary = "Changes a product by a merge-patch (RFC 7396)",
+    params(IfMatch), request_body = PatchProductBody,
+    responses(Changed<ProductView<'static>>, Conflict),
+)]
 pub(crate) async fn patch(
     req: HttpRequest,
     state: Shared,
@@ -91,6 +115,10 @@ pub(crate) async fn patch(
 }
 
 /// `DELETE /products/{id}`: takes it off sale. It stays readable, and its sku stays taken.
+#[utoipa::path(
+    delete, path = "/products/{id}", tag = "products", params(IfMatch),
+    responses(Changed<ProductView<'static>>, Conflict, Unconditional),
+)]
 pub(crate) async fn archive(
     req: HttpRequest,
     state: Shared,

@@ -8,12 +8,17 @@ use stockade_domain::{
     holder::{Hold, HoldStatus, HolderKey, PlaceHold, Source},
     limits::HOLD_TTL_MS_DEFAULT,
 };
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
     etag::Expected,
     extract::Input,
     lines::{LineBody, Lines, LinesBody},
+    openapi::{
+        answers::{Conflict, Done, Expired, IfMatch, Made, Many, Nothing, One, Paging, TooMany},
+        kinds,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -23,12 +28,20 @@ use crate::{
     time::Time,
 };
 
-#[derive(Serialize)]
-struct HoldView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Reservation,
+    examples(json!({"id": 1, "status": "active", "owner": "cart-17", "customer_id": null, "order_id": null, "lines": [{"product_id": 1, "quantity": 2, "held": 2}], "allocations": [{"product_id": 1, "warehouse_id": 1, "quantity": 2}], "shortfalls": [], "expires_at": "2026-01-31T12:00:00.000Z", "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+)]
+pub(crate) struct HoldView<'a> {
+    #[schema(value_type = kinds::Id)]
     id: ReservationId,
+    #[schema(value_type = kinds::ReservationStatus)]
     status: &'static str,
     owner: Option<&'a str>,
+    #[schema(value_type = Option<kinds::Id>)]
     customer_id: Option<CustomerId>,
+    #[schema(value_type = Option<kinds::Id>)]
     order_id: Option<OrderId>,
     lines: Vec<HeldLine>,
     allocations: Vec<AllocationView>,
@@ -36,26 +49,47 @@ struct HoldView<'a> {
     expires_at: Time,
     created_at: Time,
     updated_at: Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = ReservedLine,
+    examples(json!({"product_id": 1, "quantity": 2, "held": 2}))
+)]
 struct HeldLine {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
+    #[schema(value_type = kinds::Count)]
     held: Quantity,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = ReservedStock,
+    examples(json!({"product_id": 1, "warehouse_id": 1, "quantity": 2}))
+)]
 struct AllocationView {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Id)]
     warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Shortfall,
+    examples(json!({"product_id": 1, "quantity": 1}))
+)]
 struct Shortfall {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
 }
 
@@ -114,29 +148,49 @@ fn name(status: HoldStatus) -> &'static str {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewReservation,
+    examples(json!({"lines": [{"product_id": 1, "quantity": 2}], "ttl_seconds": 900, "owner": "cart-17"}))
+)]
 pub(crate) struct NewHoldBody {
+    #[schema(value_type = Vec<LineBody>, min_items = 1, max_items = 2000)]
     lines: Option<Vec<LineBody>>,
+    #[schema(value_type = kinds::Id)]
     product_id: Option<u64>,
+    #[schema(value_type = kinds::Quantity)]
     quantity: Option<Quantity>,
+    #[schema(value_type = Option<kinds::Id>)]
     shop_id: Option<u64>,
+    #[schema(value_type = kinds::Id)]
     warehouse_id: Option<u64>,
+    #[schema(value_type = Option<kinds::TimeToLive>)]
     ttl_seconds: Option<u64>,
+    #[schema(value_type = Option<kinds::Text>)]
     owner: Option<String>,
     mode: Option<Mode>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(
+    as = ReservationMode,
+    examples(json!("partial"))
+)]
 enum Mode {
     All,
     Partial,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = ExtendReservation,
+    examples(json!({"ttl_seconds": 900}))
+)]
 pub(crate) struct ExtendBody {
+    #[schema(value_type = kinds::TimeToLive)]
     ttl_seconds: u64,
 }
 
@@ -173,6 +227,11 @@ impl NewHoldBody {
 }
 
 /// `POST /reservations`.
+#[utoipa::path(
+    post, path = "/reservations", tag = "reservations", summary = "Holds units for a while",
+    request_body = NewHoldBody,
+    responses(Made<HoldView<'static>>, Conflict, TooMany),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
@@ -189,6 +248,17 @@ pub(crate) async fn create(
 }
 
 /// `GET /reservations`.
+#[utoipa::path(
+    get, path = "/reservations", tag = "reservations", summary = "A page of reservations",
+    params(
+        Paging,
+        ("product_id" = kinds::Id, Query, description = "Of this product."),
+        ("warehouse_id" = kinds::Id, Query, description = "With units of this warehouse."),
+        ("owner" = String, Query, description = "Of this owner."),
+        ("status" = kinds::ReservationStatus, Query, description = "In this state."),
+    ),
+    responses(Many<HoldView<'static>>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
@@ -213,6 +283,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `GET /reservations/{id}`.
+#[utoipa::path(
+    get, path = "/reservations/{id}", tag = "reservations", summary = "One reservation",
+    responses(One<HoldView<'static>>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -224,6 +298,11 @@ pub(crate) async fn get(
 }
 
 /// `POST /reservations/{id}/extend`.
+#[utoipa::path(
+    post, path = "/reservations/{id}/extend", tag = "reservations", summary = "Holds the units for longer, from now",
+    params(IfMatch), request_body = ExtendBody,
+    responses(Done<HoldView<'static>>, Conflict, Expired),
+)]
 pub(crate) async fn extend(
     req: HttpRequest,
     state: Shared,
@@ -238,6 +317,14 @@ pub(crate) async fn extend(
 }
 
 /// `DELETE /reservations/{id}`.
+#[utoipa::path(
+    delete,
+    path = "/reservations/{id}",
+    tag = "reservations",
+    summary = "Gives the units back",
+    params(IfMatch),
+    responses(Nothing, Conflict, Expired)
+)]
 pub(crate) async fn release(
     req: HttpRequest,
     state: Shared,

@@ -7,8 +7,8 @@ use actix_web::{
 };
 
 use crate::{
-    adjustments, health, orders, problem::Problem, products, reservations, shops, stock, transfers,
-    warehouses,
+    adjustments, docs, health, orders, problem::Problem, products, reservations, shops, stock,
+    transfers, warehouses,
 };
 
 /// All routes: those of the root alone, then the table under each mount.
@@ -16,6 +16,11 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     At::path("/livez").get(health::live).add(config);
     At::path("/readyz").get(health::ready).add(config);
     At::path("/healthz").get(health::health).add(config);
+    At::path("/openapi.json").get(docs::document).add(config);
+    #[cfg(feature = "docs-ui")]
+    At::path("/docs").get(docs::ui::page).add(config);
+    #[cfg(feature = "docs-ui")]
+    At::path("/docs/{file}").get(docs::ui::file).add(config);
     config.service(web::scope("/v1").configure(table));
     config.service(web::scope("/api").configure(table));
     table(config);
@@ -77,6 +82,8 @@ fn id(name: &str) -> String {
 
 /// One path with all its methods. HEAD comes with GET, OPTIONS with everything; any other method is a 405 that says which there are.
 struct At {
+    #[cfg(test)]
+    path: String,
     resource: Resource,
     allow: Vec<&'static str>,
 }
@@ -91,14 +98,20 @@ macro_rules! methods {
         {
             self.allow.push($method);
             let route = web::route().guard($guard).to(handler);
-            Self { resource: self.resource.route(route), allow: self.allow }
+            self.resource = self.resource.route(route);
+            self
         }
     )*};
 }
 
 impl At {
     fn path(path: &str) -> Self {
-        Self { resource: web::resource(path), allow: Vec::new() }
+        Self {
+            #[cfg(test)]
+            path: path.replace(&id("id"), "{id}").replace(&id("product_id"), "{product_id}"),
+            resource: web::resource(path),
+            allow: Vec::new(),
+        }
     }
 
     methods! {
@@ -110,6 +123,8 @@ impl At {
     }
 
     fn add(self, config: &mut ServiceConfig) {
+        #[cfg(test)]
+        tests::ADDED.with_borrow_mut(|added| added.push((self.path, self.allow.clone())));
         let mut allow = self.allow.join(", ");
         allow.push_str(", OPTIONS");
         let options = allow.clone();
@@ -130,4 +145,38 @@ impl At {
 
 async fn refuse(allow: String) -> Result<HttpResponse, Problem> {
     Err(Problem::method_not_allowed(&allow))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{
+        cell::RefCell,
+        collections::{BTreeMap, BTreeSet},
+    };
+
+    use actix_web::App;
+
+    thread_local! {
+        /// What [`super::At::add`] added on this thread.
+        pub(super) static ADDED: RefCell<Vec<(String, Vec<&'static str>)>> =
+            const { RefCell::new(Vec::new()) };
+    }
+
+    /// Every path with its methods: what is under each mount as `/v1/...`, what is at the root alone as it is.
+    pub(crate) fn all() -> BTreeMap<String, BTreeSet<&'static str>> {
+        ADDED.take();
+        let _ = App::new().configure(super::configure);
+        let mut times: BTreeMap<String, (u32, BTreeSet<&'static str>)> = BTreeMap::new();
+        for (path, allow) in ADDED.take() {
+            let (count, methods) = times.entry(path).or_default();
+            *count += 1;
+            methods.extend(allow.iter().flat_map(|allow| allow.split(", ")));
+        }
+        let place = |(path, (count, methods)): (String, (u32, _))| match count {
+            1 => (path, methods),
+            3 => (format!("/v1{path}"), methods),
+            count => panic!("{path} is there {count} times"),
+        };
+        times.into_iter().map(place).collect()
+    }
 }

@@ -11,6 +11,7 @@ use stockade_domain::{
     limits::PAYMENT_DEADLINE_MS_DEFAULT,
     sourcing::{Rule, Sourcing},
 };
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
@@ -18,6 +19,10 @@ use crate::{
     extract::Input,
     fields::{ReadOnly, not_null},
     money::Code,
+    openapi::{
+        answers::{Changed, Conflict, IfMatch, Made, Many, One, Paging},
+        kinds,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -28,44 +33,72 @@ use crate::{
 /// The shop of a request that names none.
 pub(crate) const DEFAULT_SHOP: ShopId = ShopId(1);
 
-#[derive(Serialize)]
-struct ShopView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Shop,
+    examples(json!({"id": 1, "name": "main", "currency": "USD", "payment_deadline_seconds": 1800, "sourcing": {"rule": "priority", "split_lines": true}, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+)]
+pub(crate) struct ShopView<'a> {
+    #[schema(value_type = kinds::Id)]
     id: ShopId,
     name: &'a str,
+    #[schema(value_type = Code)]
     currency: &'static str,
+    #[schema(value_type = kinds::PaymentDeadline)]
     payment_deadline_seconds: u64,
     sourcing: SourcingView,
     created_at: crate::time::Time,
     updated_at: crate::time::Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Sourcing,
+    examples(json!({"rule": "priority", "split_lines": true}))
+)]
 struct SourcingView {
+    #[schema(value_type = RuleBody)]
     rule: &'static str,
     split_lines: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewShop,
+    examples(json!({"name": "Harbour shop", "currency": "EUR", "sourcing": {"rule": "most_stock"}}))
+)]
 pub(crate) struct NewShopBody {
+    #[schema(value_type = kinds::Text)]
     name: String,
     currency: Option<Code>,
+    #[schema(value_type = Option<kinds::PaymentDeadline>)]
     payment_deadline_seconds: Option<u64>,
     sourcing: Option<SourcingBody>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = PatchShop,
+    examples(json!({"payment_deadline_seconds": 3600}))
+)]
 pub(crate) struct PatchShopBody {
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Text)]
     name: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Code)]
     currency: Option<Code>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::PaymentDeadline)]
     payment_deadline_seconds: Option<u64>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = SourcingBody)]
     sourcing: Option<SourcingBody>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "id", default)]
     _id: ReadOnly,
@@ -75,15 +108,23 @@ pub(crate) struct PatchShopBody {
     _updated_at: ReadOnly,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewSourcing,
+    examples(json!({"rule": "single_warehouse", "split_lines": false}))
+)]
 struct SourcingBody {
     rule: Option<RuleBody>,
     split_lines: Option<bool>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(
+    as = SourcingRule,
+    examples(json!("priority"))
+)]
 enum RuleBody {
     Priority,
     MostStock,
@@ -92,9 +133,14 @@ enum RuleBody {
 }
 
 /// The warehouses of a shop, in the order in which they are drawn from.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = ShopWarehouses,
+    examples(json!({"warehouse_ids": [2, 1]}))
+)]
 pub(crate) struct WarehousesBody {
+    #[schema(value_type = Vec<kinds::Id>, max_items = 100)]
     warehouse_ids: Vec<u64>,
 }
 
@@ -147,6 +193,11 @@ fn find(engine: &Engine, id: u64) -> Result<Arc<Shop>, Problem> {
 }
 
 /// `GET /shops`.
+#[utoipa::path(
+    get, path = "/shops", tag = "shops", summary = "A page of shops",
+    params(Paging),
+    responses(Many<ShopView<'static>>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
@@ -158,6 +209,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `GET /shops/{id}`.
+#[utoipa::path(
+    get, path = "/shops/{id}", tag = "shops", summary = "One shop",
+    responses(One<ShopView<'static>>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -169,6 +224,11 @@ pub(crate) async fn get(
 }
 
 /// `POST /shops`.
+#[utoipa::path(
+    post, path = "/shops", tag = "shops", summary = "Makes a shop",
+    request_body = NewShopBody,
+    responses(Made<ShopView<'static>>, Conflict),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
@@ -195,6 +255,11 @@ pub(crate) async fn create(
 }
 
 /// `PATCH /shops/{id}`.
+#[utoipa::path(
+    patch, path = "/shops/{id}", tag = "shops", summary = "Changes a shop",
+    params(IfMatch), request_body = PatchShopBody,
+    responses(Changed<ShopView<'static>>, Conflict),
+)]
 pub(crate) async fn patch(
     req: HttpRequest,
     state: Shared,
@@ -237,6 +302,10 @@ async fn change_shop(
 }
 
 /// `GET /shops/{id}/warehouses`: those that it draws from, in order.
+#[utoipa::path(
+    get, path = "/shops/{id}/warehouses", tag = "shops", summary = "The warehouses that a shop draws from, in order",
+    responses(One<WarehousesBody>),
+)]
 pub(crate) async fn warehouses(
     req: HttpRequest,
     state: Shared,
@@ -249,6 +318,11 @@ pub(crate) async fn warehouses(
 }
 
 /// `PUT /shops/{id}/warehouses`.
+#[utoipa::path(
+    put, path = "/shops/{id}/warehouses", tag = "shops", summary = "Says which warehouses a shop draws from",
+    params(IfMatch), request_body = WarehousesBody,
+    responses(Changed<WarehousesBody>, Conflict),
+)]
 pub(crate) async fn set_warehouses(
     req: HttpRequest,
     state: Shared,

@@ -4,12 +4,17 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, Error, StockFilter, StockRow};
 use stockade_domain::{ProductId, Quantity, Refusal, StockKey, WarehouseId, stock::StockCommand};
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
     etag::Expected,
     extract::Input,
     fields::ReadOnly,
+    openapi::{
+        answers::{Changed, Conflict, IfMatch, Many, One, Paging},
+        kinds,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -17,16 +22,29 @@ use crate::{
     state::Shared,
 };
 
-#[derive(Serialize)]
-struct RowView {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = StockRow,
+    examples(json!({"product_id": 1, "warehouse_id": 1, "on_hand": 40, "reserved": 3, "safety_stock": 0, "incoming": 0, "backorder_limit": 0, "available": 37, "version": 2}))
+)]
+pub(crate) struct RowView {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Id)]
     warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Count)]
     on_hand: Quantity,
+    #[schema(value_type = kinds::Count)]
     reserved: Quantity,
+    #[schema(value_type = kinds::Count)]
     safety_stock: Quantity,
+    #[schema(value_type = kinds::Count)]
     incoming: Quantity,
+    #[schema(value_type = kinds::Count)]
     backorder_limit: Quantity,
+    #[schema(value_type = kinds::Count)]
     available: Quantity,
+    #[schema(value_type = u32)]
     version: u32,
 }
 
@@ -47,11 +65,18 @@ impl From<&StockRow> for RowView {
 }
 
 /// `PUT`: what was counted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = Recount,
+    examples(json!({"on_hand": 38, "reason": "yearly count"}))
+)]
 pub(crate) struct RecountBody {
+    #[schema(value_type = kinds::OnHand)]
     on_hand: Quantity,
+    #[schema(value_type = kinds::Text)]
     reason: String,
+    #[schema(value_type = Option<u32>)]
     version: Option<u32>,
     #[serde(rename = "product_id", default)]
     _product_id: ReadOnly,
@@ -66,11 +91,18 @@ pub(crate) struct RecountBody {
 }
 
 /// `PATCH`: the rule by which it is promised.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = StockPolicy,
+    examples(json!({"safety_stock": 2}))
+)]
 pub(crate) struct PolicyBody {
+    #[schema(value_type = Option<kinds::Units>)]
     safety_stock: Option<Quantity>,
+    #[schema(value_type = Option<kinds::Units>)]
     backorder_limit: Option<Quantity>,
+    #[schema(value_type = Option<u32>)]
     version: Option<u32>,
     #[serde(rename = "product_id", default)]
     _product_id: ReadOnly,
@@ -100,6 +132,16 @@ fn find(engine: &Engine, place: &Place) -> Result<StockKey, Problem> {
 }
 
 /// `GET /stock`.
+#[utoipa::path(
+    get, path = "/stock", tag = "stock", summary = "A page of stock rows, by product and warehouse",
+    params(
+        Paging,
+        ("product_id" = kinds::Id, Query, description = "Of this product."),
+        ("warehouse_id" = kinds::Id, Query, description = "In this warehouse."),
+        ("below" = kinds::Count, Query, description = "With less than this available."),
+    ),
+    responses(Many<RowView>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
@@ -129,6 +171,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `GET /warehouses/{id}/stock/{product_id}`.
+#[utoipa::path(
+    get, path = "/warehouses/{id}/stock/{product_id}", tag = "stock", summary = "The stock of one product in one warehouse",
+    responses(One<RowView>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -141,6 +187,11 @@ pub(crate) async fn get(
 }
 
 /// `PUT /warehouses/{id}/stock/{product_id}`: a recount.
+#[utoipa::path(
+    put, path = "/warehouses/{id}/stock/{product_id}", tag = "stock", summary = "Says what was counted",
+    params(IfMatch), request_body = RecountBody,
+    responses(Changed<RowView>, Conflict),
+)]
 pub(crate) async fn recount(
     req: HttpRequest,
     state: Shared,
@@ -154,6 +205,11 @@ pub(crate) async fn recount(
 }
 
 /// `PATCH /warehouses/{id}/stock/{product_id}`: the policy.
+#[utoipa::path(
+    patch, path = "/warehouses/{id}/stock/{product_id}", tag = "stock", summary = "Says how much of the stock is promised",
+    params(IfMatch), request_body = PolicyBody,
+    responses(Changed<RowView>, Conflict),
+)]
 pub(crate) async fn set_policy(
     req: HttpRequest,
     state: Shared,

@@ -7,11 +7,16 @@ use stockade_domain::{
     ProductId, Quantity, TransferId, WarehouseId,
     transfer::{Transfer, TransferCommand, TransferStatus},
 };
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
     etag::Expected,
     extract::Input,
+    openapi::{
+        answers::{Conflict, Done, IfMatch, Made, Many, One, Paging},
+        kinds,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -20,20 +25,35 @@ use crate::{
     time::Time,
 };
 
-#[derive(Serialize)]
-struct TransferView {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Transfer,
+    examples(json!({"id": 1, "status": "in_transit", "product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 10, "in_transit": 10, "received": 0, "missing": 0, "restocked": 0, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+)]
+pub(crate) struct TransferView {
+    #[schema(value_type = kinds::Id)]
     id: TransferId,
+    #[schema(value_type = kinds::TransferStatus)]
     status: &'static str,
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Id)]
     from_warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Id)]
     to_warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
+    #[schema(value_type = kinds::Count)]
     in_transit: Quantity,
+    #[schema(value_type = kinds::Count)]
     received: Quantity,
+    #[schema(value_type = kinds::Count)]
     missing: Quantity,
+    #[schema(value_type = kinds::Count)]
     restocked: Quantity,
     created_at: Time,
     updated_at: Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
@@ -66,34 +86,58 @@ fn name(status: TransferStatus) -> &'static str {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewTransfer,
+    examples(json!({"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1, "in_transit": true}))
+)]
 pub(crate) struct NewTransferBody {
+    #[schema(value_type = kinds::Id)]
     product_id: u64,
+    #[schema(value_type = kinds::Id)]
     from_warehouse_id: u64,
+    #[schema(value_type = kinds::Id)]
     to_warehouse_id: u64,
+    #[schema(value_type = kinds::Quantity)]
     quantity: Quantity,
     in_transit: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = ReceiveTransfer,
+    examples(json!({"quantity": 9, "discrepancy": {"quantity": 1, "reason": "broken on the road"}}))
+)]
 pub(crate) struct ReceiveBody {
+    #[schema(value_type = Option<kinds::Count>)]
     quantity: Option<Quantity>,
     discrepancy: Option<DiscrepancyBody>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = Discrepancy,
+    examples(json!({"quantity": 1, "reason": "broken on the road"}))
+)]
 struct DiscrepancyBody {
+    #[schema(value_type = kinds::Quantity)]
     quantity: Quantity,
+    #[schema(value_type = kinds::Text)]
     reason: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = CancelTransfer,
+    examples(json!({"restock": true, "reason": "sent by mistake"}))
+)]
 pub(crate) struct CancelBody {
     restock: Option<bool>,
+    #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
 }
 
@@ -102,6 +146,11 @@ fn find(engine: &Engine, id: u64) -> Result<Transfer, Problem> {
 }
 
 /// `POST /warehouses/transfer`.
+#[utoipa::path(
+    post, path = "/warehouses/transfer", tag = "transfers", summary = "Moves stock to another warehouse, at once or by road",
+    request_body = NewTransferBody,
+    responses(Made<TransferView>, Conflict),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
@@ -129,6 +178,16 @@ pub(crate) async fn create(
 }
 
 /// `GET /transfers`.
+#[utoipa::path(
+    get, path = "/transfers", tag = "transfers", summary = "A page of transfers",
+    params(
+        Paging,
+        ("product_id" = kinds::Id, Query, description = "Of this product."),
+        ("warehouse_id" = kinds::Id, Query, description = "From or to this warehouse."),
+        ("status" = kinds::TransferStatus, Query, description = "In this state."),
+    ),
+    responses(Many<TransferView>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
@@ -155,6 +214,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `GET /transfers/{id}`.
+#[utoipa::path(
+    get, path = "/transfers/{id}", tag = "transfers", summary = "One transfer",
+    responses(One<TransferView>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -166,6 +229,11 @@ pub(crate) async fn get(
 }
 
 /// `POST /transfers/{id}/receive`.
+#[utoipa::path(
+    post, path = "/transfers/{id}/receive", tag = "transfers", summary = "Puts what arrived into the stock",
+    params(IfMatch), request_body = ReceiveBody,
+    responses(Done<TransferView>, Conflict),
+)]
 pub(crate) async fn receive(
     req: HttpRequest,
     state: Shared,
@@ -179,6 +247,11 @@ pub(crate) async fn receive(
 }
 
 /// `POST /transfers/{id}/cancel`.
+#[utoipa::path(
+    post, path = "/transfers/{id}/cancel", tag = "transfers", summary = "Gives up what is still on the road",
+    params(IfMatch), request_body = CancelBody,
+    responses(Done<TransferView>, Conflict),
+)]
 pub(crate) async fn cancel(
     req: HttpRequest,
     state: Shared,

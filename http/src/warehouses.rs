@@ -9,12 +9,17 @@ use stockade_domain::{
     Refusal, WarehouseId,
     catalogue::{NewWarehouse, Warehouse, WarehouseChange},
 };
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly, not_null},
+    openapi::{
+        answers::{Changed, Conflict, IfMatch, Made, Many, One, Paging},
+        kinds,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -23,16 +28,25 @@ use crate::{
     time::Time,
 };
 
-#[derive(Serialize)]
-struct WarehouseView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Warehouse,
+    examples(json!({"id": 1, "name": "main", "country": "GB", "latitude": 51.5074, "longitude": -0.1278, "status": "active", "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+)]
+pub(crate) struct WarehouseView<'a> {
+    #[schema(value_type = kinds::Id)]
     id: WarehouseId,
     name: &'a str,
     country: Option<&'a str>,
+    #[schema(value_type = Option<kinds::Latitude>)]
     latitude: Option<f64>,
+    #[schema(value_type = Option<kinds::Longitude>)]
     longitude: Option<f64>,
+    #[schema(value_type = Status)]
     status: &'static str,
     created_at: Time,
     updated_at: Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
@@ -53,28 +67,46 @@ impl<'a> From<&'a Arc<Warehouse>> for WarehouseView<'a> {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewWarehouse,
+    examples(json!({"name": "Harbour", "country": "GB"}))
+)]
 pub(crate) struct NewWarehouseBody {
+    #[schema(value_type = kinds::Text)]
     name: String,
+    #[schema(value_type = Option<kinds::Country>)]
     country: Option<String>,
+    #[schema(value_type = Option<kinds::Latitude>)]
     latitude: Option<f64>,
+    #[schema(value_type = Option<kinds::Longitude>)]
     longitude: Option<f64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = PatchWarehouse,
+    examples(json!({"latitude": 51.5074, "longitude": -0.1278}))
+)]
 pub(crate) struct PatchWarehouseBody {
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Text)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Country>)]
     country: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Latitude>)]
     latitude: Patch<f64>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Longitude>)]
     longitude: Patch<f64>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Status)]
     status: Option<Status>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "id", default)]
     _id: ReadOnly,
@@ -84,14 +116,22 @@ pub(crate) struct PatchWarehouseBody {
     _updated_at: ReadOnly,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = SetWarehouseStatus,
+    examples(json!({"status": "inactive"}))
+)]
 pub(crate) struct StatusBody {
     status: Status,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(
+    as = WarehouseStatus,
+    examples(json!("active"))
+)]
 enum Status {
     Active,
     Inactive,
@@ -121,6 +161,11 @@ fn find(engine: &Engine, id: u64) -> Result<Arc<Warehouse>, Problem> {
 }
 
 /// `GET /warehouses`.
+#[utoipa::path(
+    get, path = "/warehouses", tag = "warehouses", summary = "A page of warehouses",
+    params(Paging),
+    responses(Many<WarehouseView<'static>>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
@@ -133,6 +178,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `GET /warehouses/{id}`.
+#[utoipa::path(
+    get, path = "/warehouses/{id}", tag = "warehouses", summary = "One warehouse",
+    responses(One<WarehouseView<'static>>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -145,6 +194,11 @@ pub(crate) async fn get(
 }
 
 /// `POST /warehouses`.
+#[utoipa::path(
+    post, path = "/warehouses", tag = "warehouses", summary = "Makes a warehouse",
+    request_body = NewWarehouseBody,
+    responses(Made<WarehouseView<'static>>, Conflict),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
@@ -160,6 +214,11 @@ pub(crate) async fn create(
 }
 
 /// `PATCH /warehouses/{id}`.
+#[utoipa::path(
+    patch, path = "/warehouses/{id}", tag = "warehouses", summary = "Changes a warehouse",
+    params(IfMatch), request_body = PatchWarehouseBody,
+    responses(Changed<WarehouseView<'static>>, Conflict),
+)]
 pub(crate) async fn patch(
     req: HttpRequest,
     state: Shared,
@@ -183,6 +242,11 @@ pub(crate) async fn patch(
 }
 
 /// `PATCH /warehouses/{id}/status`.
+#[utoipa::path(
+    patch, path = "/warehouses/{id}/status", tag = "warehouses", summary = "Says whether reservations draw from a warehouse",
+    params(IfMatch), request_body = StatusBody,
+    responses(Changed<WarehouseView<'static>>, Conflict),
+)]
 pub(crate) async fn set_status(
     req: HttpRequest,
     state: Shared,

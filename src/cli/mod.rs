@@ -43,6 +43,9 @@ enum Command {
     Verify(verify::Verify),
     /// Print the effective configuration as TOML.
     Config(ConfigCommand),
+    /// Print the OpenAPI document of the REST surface.
+    #[cfg(feature = "http")]
+    Openapi,
     /// Print the version.
     Version(OutputArgs),
     /// Print a completion script for a shell.
@@ -151,6 +154,8 @@ fn run(command: Command) -> Result<(), Failure> {
             let settings = config::Settings::load(command.file.config.as_deref(), &[])?;
             print(&settings.to_toml())
         }
+        #[cfg(feature = "http")]
+        Command::Openapi => print(stockade::http::openapi()),
         Command::Version(args) => version(args.output),
         Command::Completions { shell } => {
             let mut script = Vec::new();

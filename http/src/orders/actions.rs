@@ -7,55 +7,97 @@ use stockade_domain::{
 };
 
 use super::{created, find, list, view::OrderView};
+use utoipa::ToSchema;
+
 use crate::{
     answer,
     etag::Expected,
     extract::Input,
     lines::LineBody,
     money::Decimal,
+    openapi::{
+        answers::{Conflict, Done, IfMatch, Made},
+        kinds,
+    },
     problem::Problem,
     refusals::{Request, explain, plain},
     state::Shared,
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewPayment,
+    examples(json!({"amount": "25.00", "method": "card", "reference": "ch_7731"}))
+)]
 pub(crate) struct PaymentBody {
+    #[schema(value_type = Option<kinds::Payment>)]
     amount: Option<Decimal>,
+    #[schema(value_type = Option<kinds::Text>)]
     method: Option<String>,
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = CancelOrder,
+    examples(json!({"reason": "changed my mind"}))
+)]
 pub(crate) struct CancelBody {
+    #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
+    #[schema(value_type = Option<Vec<LineBody>>, min_items = 1, max_items = 2000)]
     lines: Option<Vec<LineBody>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewShipment,
+    examples(json!({"carrier": "DHL", "tracking": "JD0146"}))
+)]
 pub(crate) struct ShipmentBody {
+    #[schema(value_type = Option<Vec<LineBody>>, min_items = 1, max_items = 2000)]
     lines: Option<Vec<LineBody>>,
+    #[schema(value_type = Option<kinds::Text>)]
     carrier: Option<String>,
+    #[schema(value_type = Option<kinds::Text>)]
     tracking: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = DeliverOrder,
+    examples(json!({}))
+)]
 pub(crate) struct DeliverBody {}
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewReturn,
+    examples(json!({"lines": [{"product_id": 1, "quantity": 1}], "restock": true, "reason": "too small"}))
+)]
 pub(crate) struct ReturnBody {
+    #[schema(value_type = Vec<LineBody>, min_items = 1, max_items = 2000)]
     lines: Vec<LineBody>,
     restock: Option<bool>,
+    #[schema(value_type = Option<kinds::Text>)]
+    #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = SetOrderStatus,
+    examples(json!({"status": "paid"}))
+)]
 pub(crate) struct StatusBody {
+    #[schema(value_type = kinds::OrderStatus)]
     status: String,
 }
 
@@ -88,6 +130,11 @@ fn shown(engine: &Engine, order: &Order) -> HttpResponse {
 }
 
 /// `POST /orders/{id}/payments`: records a payment, or all that is due.
+#[utoipa::path(
+    post, path = "/orders/{id}/payments", tag = "orders",
+    params(IfMatch), request_body = PaymentBody,
+    responses(Made<OrderView<'static>>, Conflict),
+)]
 pub(crate) async fn pay(
     req: HttpRequest,
     state: Shared,
@@ -104,6 +151,11 @@ pub(crate) async fn pay(
 }
 
 /// `POST /orders/{id}/cancel`: gives up what is not shipped.
+#[utoipa::path(
+    post, path = "/orders/{id}/cancel", tag = "orders",
+    params(IfMatch), request_body = CancelBody,
+    responses(Done<OrderView<'static>>, Conflict),
+)]
 pub(crate) async fn cancel(
     req: HttpRequest,
     state: Shared,
@@ -118,6 +170,11 @@ pub(crate) async fn cancel(
 }
 
 /// `POST /orders/{id}/shipments`: ships what is left, or some of it.
+#[utoipa::path(
+    post, path = "/orders/{id}/shipments", tag = "orders",
+    params(IfMatch), request_body = ShipmentBody,
+    responses(Made<OrderView<'static>>, Conflict),
+)]
 pub(crate) async fn ship(
     req: HttpRequest,
     state: Shared,
@@ -132,6 +189,11 @@ pub(crate) async fn ship(
 }
 
 /// `POST /orders/{id}/deliver`.
+#[utoipa::path(
+    post, path = "/orders/{id}/deliver", tag = "orders", summary = "What was shipped has arrived",
+    params(IfMatch), request_body = DeliverBody,
+    responses(Done<OrderView<'static>>, Conflict),
+)]
 pub(crate) async fn deliver(
     req: HttpRequest,
     state: Shared,
@@ -145,6 +207,11 @@ pub(crate) async fn deliver(
 }
 
 /// `POST /orders/{id}/returns`: shipped units came back.
+#[utoipa::path(
+    post, path = "/orders/{id}/returns", tag = "orders",
+    params(IfMatch), request_body = ReturnBody,
+    responses(Made<OrderView<'static>>, Conflict),
+)]
 pub(crate) async fn return_goods(
     req: HttpRequest,
     state: Shared,
@@ -160,6 +227,11 @@ pub(crate) async fn return_goods(
 }
 
 /// `PATCH /orders/{id}/status`: the next step by its name.
+#[utoipa::path(
+    patch, path = "/orders/{id}/status", tag = "orders",
+    params(IfMatch), request_body = StatusBody,
+    responses(Done<OrderView<'static>>, Conflict),
+)]
 pub(crate) async fn set_status(
     req: HttpRequest,
     state: Shared,

@@ -11,40 +11,62 @@ use super::{
     body::{Names, PlaceOrderBody},
     view::OrderView,
 };
+use utoipa::ToSchema;
+
 use crate::{
     answer,
     extract::Input,
+    openapi::answers::{Conflict, Done, Expired, Told},
     problem::Problem,
     refusals::{Named, Request, explain, locating},
     state::Shared,
 };
 
 /// `POST /orders/batch`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewOrders,
+    examples(json!({"orders": [{"lines": [{"product_id": 1, "quantity": 2}]}], "mode": "each"}))
+)]
 pub(crate) struct BatchBody {
+    #[schema(value_type = Vec<PlaceOrderBody>, min_items = 1, max_items = 1000)]
     orders: Vec<PlaceOrderBody>,
     mode: Option<Mode>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(
+    as = BatchMode,
+    examples(json!("each"))
+)]
 enum Mode {
     Each,
     All,
 }
 
-#[derive(Serialize)]
-struct Results<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = OrderResults,
+    examples(json!({"results": [{"status": 201, "order": {"id": 1, "customer_id": null, "shop_id": 1, "status": "paid", "lines": [{"product_id": 1, "sku": "MUG-BLUE", "name": "Mug, blue", "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "reserved": 2, "shipped": 0, "cancelled": 0, "returned": 0, "allocations": [{"warehouse_id": 1, "quantity": 2}]}], "total_price": "25.00", "paid_amount": "25.00", "refund_due": "0.00", "refunded_amount": "0.00", "currency": "USD", "payment_deadline": "2026-01-31T12:00:00.000Z", "placed_at": "2026-01-31T12:00:00.000Z", "paid_at": "2026-01-31T12:00:00.000Z", "closed_at": null, "payments": [{"amount": "25.00", "method": "card", "reference": "ch_7731", "recorded_at": "2026-01-31T12:00:00.000Z"}], "shipments": [], "returns": [], "allowed_transitions": ["shipped", "cancelled"], "cancel_reason": null, "note": null, "reference": null, "metadata": {}, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 3}}]}))
+)]
+pub(crate) struct Results<'a> {
     results: Vec<Row<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = OrderResult,
+    examples(json!({"status": 201, "order": {"id": 1, "customer_id": null, "shop_id": 1, "status": "paid", "lines": [{"product_id": 1, "sku": "MUG-BLUE", "name": "Mug, blue", "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "reserved": 2, "shipped": 0, "cancelled": 0, "returned": 0, "allocations": [{"warehouse_id": 1, "quantity": 2}]}], "total_price": "25.00", "paid_amount": "25.00", "refund_due": "0.00", "refunded_amount": "0.00", "currency": "USD", "payment_deadline": "2026-01-31T12:00:00.000Z", "placed_at": "2026-01-31T12:00:00.000Z", "paid_at": "2026-01-31T12:00:00.000Z", "closed_at": null, "payments": [{"amount": "25.00", "method": "card", "reference": "ch_7731", "recorded_at": "2026-01-31T12:00:00.000Z"}], "shipments": [], "returns": [], "allowed_transitions": ["shipped", "cancelled"], "cancel_reason": null, "note": null, "reference": null, "metadata": {}, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 3}}))
+)]
 struct Row<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = OrderView<'a>, required = false)]
     order: Option<OrderView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Problem, required = false)]
     error: Option<&'a Problem>,
 }
 
@@ -59,6 +81,11 @@ impl<'a> Row<'a> {
 }
 
 /// `POST /orders/batch`: many orders with one wait for the disk; each by itself, or all or none.
+#[utoipa::path(
+    post, path = "/orders/batch", tag = "orders",
+    request_body = BatchBody,
+    responses(Told<Results<'static>>, Done<Results<'static>>, Conflict, Expired),
+)]
 pub(crate) async fn place_many(
     state: Shared,
     body: Input<BatchBody>,

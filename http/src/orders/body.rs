@@ -3,10 +3,12 @@ use stockade_domain::{
     CustomerId, Quantity, ReservationId, ShopId,
     order::{Details, PlaceOrder, ShipTo},
 };
+use utoipa::ToSchema;
 
 use crate::{
     fields::Texts,
     lines::{LineBody, Lines, LinesBody, OtherLineBody},
+    openapi::kinds,
     problem::Problem,
     query::ID_MAX,
     refusals::Named,
@@ -15,27 +17,47 @@ use crate::{
 };
 
 /// `POST /orders`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewOrder,
+    examples(json!({"lines": [{"product_id": 1, "quantity": 2}], "reference": "PO-7731"}))
+)]
 pub(crate) struct PlaceOrderBody {
+    #[schema(value_type = Vec<LineBody>, min_items = 1, max_items = 2000)]
     lines: Option<Vec<LineBody>>,
+    #[schema(value_type = Vec<OtherLineBody>, min_items = 1, max_items = 2000)]
     products: Option<Vec<OtherLineBody>>,
+    #[schema(value_type = kinds::Id)]
     product_id: Option<u64>,
+    #[schema(value_type = kinds::Quantity)]
     quantity: Option<Quantity>,
+    #[schema(value_type = Option<kinds::Id>)]
     shop_id: Option<u64>,
+    #[schema(value_type = Option<Vec<kinds::Id>>, max_items = 2000)]
     reservation_ids: Option<Vec<u64>>,
+    #[schema(value_type = Option<kinds::PaymentDeadline>)]
     payment_deadline_seconds: Option<u64>,
+    #[schema(value_type = Option<kinds::Id>)]
     customer_id: Option<u64>,
     ship_to: Option<ShipToBody>,
+    #[schema(value_type = Option<kinds::LongText>)]
     note: Option<String>,
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = ShipTo,
+    examples(json!({"latitude": 51.5074, "longitude": -0.1278}))
+)]
 struct ShipToBody {
+    #[schema(value_type = kinds::Latitude)]
     latitude: f64,
+    #[schema(value_type = kinds::Longitude)]
     longitude: f64,
 }
 

@@ -10,11 +10,28 @@ use stockade_domain::{
 };
 
 use super::{find, view::OrderView};
-use crate::{page::Page, problem::Problem, query::Params, state::Shared, time::Time};
+use utoipa::ToSchema;
+
+use crate::{
+    openapi::{
+        answers::{Many, Paging},
+        kinds,
+    },
+    page::Page,
+    problem::Problem,
+    query::Params,
+    state::Shared,
+    time::Time,
+};
 
 /// One event, with the order as it was after it.
-#[derive(Serialize)]
-struct EventView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = OrderEvent,
+    examples(json!({"sequence": 42, "type": "order.placed", "time": "2026-01-31T12:00:00.000Z", "data": {"id": 1, "customer_id": null, "shop_id": 1, "status": "paid", "lines": [{"product_id": 1, "sku": "MUG-BLUE", "name": "Mug, blue", "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "reserved": 2, "shipped": 0, "cancelled": 0, "returned": 0, "allocations": [{"warehouse_id": 1, "quantity": 2}]}], "total_price": "25.00", "paid_amount": "25.00", "refund_due": "0.00", "refunded_amount": "0.00", "currency": "USD", "payment_deadline": "2026-01-31T12:00:00.000Z", "placed_at": "2026-01-31T12:00:00.000Z", "paid_at": "2026-01-31T12:00:00.000Z", "closed_at": null, "payments": [{"amount": "25.00", "method": "card", "reference": "ch_7731", "recorded_at": "2026-01-31T12:00:00.000Z"}], "shipments": [], "returns": [], "allowed_transitions": ["shipped", "cancelled"], "cancel_reason": null, "note": null, "reference": null, "metadata": {}, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 3}}))
+)]
+pub(crate) struct EventView<'a> {
+    #[schema(value_type = kinds::EventNumber)]
     sequence: Sequence,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -30,6 +47,11 @@ struct Step {
 }
 
 /// `GET /orders/{id}/events`: what happened to one order, oldest first.
+#[utoipa::path(
+    get, path = "/orders/{id}/events", tag = "orders",
+    params(Paging),
+    responses(Many<EventView<'static>>),
+)]
 pub(crate) async fn history(
     req: HttpRequest,
     state: Shared,

@@ -8,6 +8,10 @@ use stockade_domain::{
 use super::view::OrderView;
 use crate::{
     answer,
+    openapi::{
+        answers::{Many, Paging},
+        kinds,
+    },
     page::{List, Page, Top},
     problem::Problem,
     query::Params,
@@ -27,6 +31,23 @@ enum Sort {
 }
 
 /// `GET /orders`.
+#[utoipa::path(
+    get, path = "/orders", tag = "orders", summary = "A page of orders",
+    params(
+        Paging,
+        ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
+        ("customer_id" = kinds::Id, Query, description = "Of this customer."),
+        ("shop_id" = kinds::Id, Query, description = "Of this shop."),
+        ("product_id" = kinds::Id, Query, description = "With this product."),
+        ("status" = kinds::OrderStatus, Query, description = "In this state."),
+        ("reference" = String, Query, description = "With this reference."),
+        ("placed_after" = crate::time::Time, Query, description = "Placed after this moment."),
+        ("placed_before" = crate::time::Time, Query, description = "Placed before this moment."),
+        ("updated_after" = crate::time::Time, Query, description = "Changed after this moment."),
+        ("sort" = kinds::OrderSort, Query, description = "`id` unless said otherwise; `-` in front turns it round."),
+    ),
+    responses(Many<OrderView<'static>>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let engine = &state.engine;

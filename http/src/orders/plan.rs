@@ -3,34 +3,69 @@ use serde::Serialize;
 use stockade_domain::{ProductId, Quantity, ReservationId, WarehouseId, order::LineQuantity};
 
 use super::body::PlaceOrderBody;
+use utoipa::ToSchema;
+
 use crate::{
-    answer, extract::Input, problem::Problem, refusals::locating, state::Shared, time::Time,
+    answer,
+    extract::Input,
+    openapi::{
+        answers::{Conflict, Done, Expired},
+        kinds,
+    },
+    problem::Problem,
+    refusals::locating,
+    state::Shared,
+    time::Time,
 };
 
-#[derive(Serialize)]
-struct PlanView {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Plan,
+    examples(json!({"complete": true, "allocations": [{"product_id": 1, "warehouse_id": 1, "quantity": 2, "reservation_id": null}], "shortages": []}))
+)]
+pub(crate) struct PlanView {
     complete: bool,
     allocations: Vec<AllocationView>,
     shortages: Vec<ShortView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = PlannedStock,
+    examples(json!({"product_id": 1, "warehouse_id": 1, "quantity": 2, "reservation_id": null}))
+)]
 struct AllocationView {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Id)]
     warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
+    #[schema(value_type = Option<kinds::Id>)]
     reservation_id: Option<ReservationId>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = PlannedShortage,
+    examples(json!({"product_id": 1, "wanted": 4, "available": 1, "frees_at": null}))
+)]
 struct ShortView {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Count)]
     wanted: Quantity,
+    #[schema(value_type = kinds::Count)]
     available: Quantity,
     frees_at: Option<Time>,
 }
 
 /// `POST /orders/plan`: which warehouse would give what. Nothing is reserved.
+#[utoipa::path(
+    post, path = "/orders/plan", tag = "orders",
+    request_body = PlaceOrderBody,
+    responses(Done<PlanView>, Conflict, Expired),
+)]
 pub(crate) async fn plan(
     state: Shared,
     body: Input<PlaceOrderBody>,

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use stockade_actors::Engine;
@@ -8,7 +8,17 @@ use stockade_domain::{
     order::{Order, Parcel, Payment, Return, Shipment},
 };
 
-use crate::{money::Money, time::Time};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+
+use crate::{
+    fields::Texts,
+    money::{Code, Money},
+    openapi::kinds,
+    time::Time,
+};
 
 /// An order, as clients read it. What its products are called comes from the catalogue as it is now.
 pub(crate) struct OrderView<'a> {
@@ -30,53 +40,102 @@ impl<'a> OrderView<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// What is written of an order is another type, made while it is written.
+impl PartialSchema for OrderView<'_> {
+    fn schema() -> RefOr<Schema> {
+        Whole::schema()
+    }
+}
+
+impl ToSchema for OrderView<'_> {
+    fn name() -> Cow<'static, str> {
+        Whole::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Whole::schemas(schemas);
+    }
+}
+
+/// An order: what was bought, what of it is reserved, shipped, cancelled or returned, and what was paid.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Order,
+    examples(json!({"id": 1, "customer_id": null, "shop_id": 1, "status": "paid", "lines": [{"product_id": 1, "sku": "MUG-BLUE", "name": "Mug, blue", "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "reserved": 2, "shipped": 0, "cancelled": 0, "returned": 0, "allocations": [{"warehouse_id": 1, "quantity": 2}]}], "total_price": "25.00", "paid_amount": "25.00", "refund_due": "0.00", "refunded_amount": "0.00", "currency": "USD", "payment_deadline": "2026-01-31T12:00:00.000Z", "placed_at": "2026-01-31T12:00:00.000Z", "paid_at": "2026-01-31T12:00:00.000Z", "closed_at": null, "payments": [{"amount": "25.00", "method": "card", "reference": "ch_7731", "recorded_at": "2026-01-31T12:00:00.000Z"}], "shipments": [], "returns": [], "allowed_transitions": ["shipped", "cancelled"], "cancel_reason": null, "note": null, "reference": null, "metadata": {}, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 3}))
+)]
 struct Whole<'a> {
+    #[schema(value_type = kinds::Id)]
     id: OrderId,
+    #[schema(value_type = Option<kinds::Id>)]
     customer_id: Option<CustomerId>,
+    #[schema(value_type = kinds::Id)]
     shop_id: ShopId,
+    #[schema(value_type = kinds::OrderStatus)]
     status: &'static str,
     lines: Vec<LineView<'a>>,
     total_price: Money,
     paid_amount: Money,
     refund_due: Money,
     refunded_amount: Money,
+    #[schema(value_type = Code)]
     currency: &'static str,
     payment_deadline: Time,
     placed_at: Time,
     paid_at: Option<Time>,
     closed_at: Option<Time>,
+    #[schema(value_type = Vec<PaymentView<'a>>)]
     payments: Each<'a, Payment>,
+    #[schema(value_type = Vec<ShipmentView<'a>>)]
     shipments: Each<'a, Shipment>,
+    #[schema(value_type = Vec<ReturnView<'a>>)]
     returns: Each<'a, Return>,
+    #[schema(value_type = Vec<String>)]
     allowed_transitions: &'static [&'static str],
     cancel_reason: Option<&'a str>,
     note: Option<&'a str>,
     reference: Option<&'a str>,
+    #[schema(value_type = Texts)]
     metadata: Metadata<'a>,
     created_at: Time,
     updated_at: Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = OrderLine,
+    examples(json!({"product_id": 1, "sku": "MUG-BLUE", "name": "Mug, blue", "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "reserved": 2, "shipped": 0, "cancelled": 0, "returned": 0, "allocations": [{"warehouse_id": 1, "quantity": 2}]}))
+)]
 struct LineView<'a> {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
     sku: Option<&'a str>,
     name: Option<&'a str>,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
     unit_price: Money,
     line_total: Money,
+    #[schema(value_type = kinds::Count)]
     reserved: Quantity,
+    #[schema(value_type = kinds::Count)]
     shipped: Quantity,
+    #[schema(value_type = kinds::Count)]
     cancelled: Quantity,
+    #[schema(value_type = kinds::Count)]
     returned: Quantity,
     allocations: Vec<AllocationView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = OrderAllocation,
+    examples(json!({"warehouse_id": 1, "quantity": 2}))
+)]
 struct AllocationView {
+    #[schema(value_type = kinds::Id)]
     warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
 }
 
@@ -86,7 +145,11 @@ struct Each<'a, T> {
     things: &'a [T],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = OrderPayment,
+    examples(json!({"amount": "25.00", "method": "card", "reference": "ch_7731", "recorded_at": "2026-01-31T12:00:00.000Z"}))
+)]
 struct PaymentView<'a> {
     amount: Money,
     method: Option<&'a str>,
@@ -94,7 +157,11 @@ struct PaymentView<'a> {
     recorded_at: Time,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Shipment,
+    examples(json!({"lines": [{"product_id": 1, "warehouse_id": 1, "quantity": 2}], "carrier": "DHL", "tracking": "JD0146", "shipped_at": "2026-01-31T12:00:00.000Z"}))
+)]
 struct ShipmentView<'a> {
     lines: Vec<ParcelView>,
     carrier: Option<&'a str>,
@@ -102,7 +169,11 @@ struct ShipmentView<'a> {
     shipped_at: Time,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Return,
+    examples(json!({"lines": [{"product_id": 1, "warehouse_id": 1, "quantity": 1}], "restocked": true, "reason": "too small", "returned_at": "2026-01-31T12:00:00.000Z"}))
+)]
 struct ReturnView<'a> {
     lines: Vec<ParcelView>,
     restocked: bool,
@@ -110,10 +181,17 @@ struct ReturnView<'a> {
     returned_at: Time,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = ParcelLine,
+    examples(json!({"product_id": 1, "warehouse_id": 1, "quantity": 2}))
+)]
 struct ParcelView {
+    #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[schema(value_type = kinds::Id)]
     warehouse_id: WarehouseId,
+    #[schema(value_type = kinds::Count)]
     quantity: Quantity,
 }
 

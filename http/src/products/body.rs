@@ -9,44 +9,70 @@ use stockade_domain::{
 };
 
 use super::DEFAULT_WAREHOUSE;
+use utoipa::ToSchema;
+
 use crate::{
     fields::{Patch, ReadOnly, Texts, TextsPatch, not_null},
     money::{Code, Decimal},
+    openapi::kinds,
     problem::Problem,
     refusals::Named,
     shops::default_currency,
 };
 
 /// `POST /products`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewProduct,
+    examples(json!({"name": "Mug, blue", "price": "12.50", "sku": "MUG-BLUE", "stock": 40, "attributes": {"colour": "blue"}}))
+)]
 pub(crate) struct NewProductBody {
+    #[schema(value_type = kinds::Text)]
     name: String,
+    #[schema(value_type = kinds::Price)]
     price: Decimal,
     currency: Option<Code>,
+    #[schema(value_type = Option<kinds::Text>)]
     sku: Option<String>,
+    #[schema(value_type = Option<kinds::LongText>)]
     description: Option<String>,
+    #[schema(value_type = Option<kinds::Units>)]
     stock: Option<Quantity>,
+    #[schema(value_type = Option<Vec<kinds::Id>>)]
     shop_ids: Option<Vec<u64>>,
     attributes: Option<Texts>,
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
 }
 
 /// `PUT /products/{id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = ReplaceProduct,
+    examples(json!({"name": "Mug, dark blue", "price": "13.00"}))
+)]
 pub(crate) struct ReplaceProductBody {
+    #[schema(value_type = kinds::Text)]
     name: String,
+    #[schema(value_type = kinds::Price)]
     price: Decimal,
     currency: Option<Code>,
+    #[schema(value_type = Option<kinds::Text>)]
     sku: Option<String>,
+    #[schema(value_type = Option<kinds::LongText>)]
     description: Option<String>,
+    #[schema(value_type = Option<kinds::OnHand>)]
     stock: Option<Quantity>,
+    #[schema(value_type = Option<Vec<kinds::Id>>)]
     shop_ids: Option<Vec<u64>>,
     attributes: Option<Texts>,
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "id", default)]
     _id: ReadOnly,
@@ -61,31 +87,47 @@ pub(crate) struct ReplaceProductBody {
 }
 
 /// `PATCH /products/{id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = PatchProduct,
+    examples(json!({"price": "11.00", "attributes": {"colour": null}}))
+)]
 pub(crate) struct PatchProductBody {
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Text)]
     name: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Price)]
     price: Option<Decimal>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Code)]
     currency: Option<Code>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Text)]
     sku: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::LongText>)]
     description: Patch<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::OnHand)]
     stock: Option<Quantity>,
     #[serde(default)]
+    #[schema(value_type = Option<Vec<kinds::Id>>)]
     shop_ids: Patch<Vec<u64>>,
     #[serde(default)]
+    #[schema(value_type = Option<TextsPatch>)]
     attributes: Patch<TextsPatch>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Text>)]
     reference: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<TextsPatch>)]
     metadata: Patch<TextsPatch>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Status)]
     status: Option<Status>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "id", default)]
     _id: ReadOnly,
@@ -97,9 +139,13 @@ pub(crate) struct PatchProductBody {
     _updated_at: ReadOnly,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+#[schema(
+    as = ProductStatus,
+    examples(json!("active"))
+)]
+pub(crate) enum Status {
     Active,
     Archived,
 }

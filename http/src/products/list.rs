@@ -10,6 +10,10 @@ use stockade_domain::{
 use super::view::ProductView;
 use crate::{
     answer, money,
+    openapi::{
+        answers::{Many, Paging},
+        kinds,
+    },
     page::{List, Page, Top},
     problem::{Code, Problem},
     query::Params,
@@ -49,6 +53,23 @@ struct Filter {
 }
 
 /// `GET /products`.
+#[utoipa::path(
+    get, path = "/products", tag = "products", summary = "A page of products",
+    params(
+        Paging,
+        ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
+        ("q" = String, Query, description = "Words that are all in name, sku or description."),
+        ("sku" = Vec<String>, Query, description = "Products with one of these skus."),
+        ("shop_id" = kinds::Id, Query, description = "Sold by this shop; `available` is then what it can sell."),
+        ("status" = super::body::Status, Query, description = "`active` unless said otherwise."),
+        ("in_stock" = bool, Query, description = "With something available, or without."),
+        ("currency" = crate::money::Code, Query, description = "Priced in this currency."),
+        ("min_price" = String, Query, description = "Prices from here; needs `currency` when the catalogue has several."),
+        ("max_price" = String, Query, description = "Prices up to here."),
+        ("sort" = kinds::ProductSort, Query, description = "`id` unless said otherwise; `-` in front turns it round."),
+    ),
+    responses(Many<ProductView<'static>>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     if let Some(ids) = params.ids() {

@@ -7,26 +7,42 @@ use stockade_domain::{
     catalogue::{Attributes, Product, Shop},
 };
 
-use crate::{money::Money, time::Time};
+use super::body::Status;
+use utoipa::ToSchema;
+
+use crate::{fields::Texts, money::Money, openapi::kinds, time::Time};
 
 /// A product, as clients read it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Product,
+    examples(json!({"id": 1, "sku": "MUG-BLUE", "name": "Mug, blue", "description": "", "price": "12.50", "currency": "USD", "status": "active", "stock": 65, "available": 62, "shop_ids": [], "attributes": {"colour": "blue"}, "reference": null, "metadata": {}, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+)]
 pub(crate) struct ProductView<'a> {
+    #[schema(value_type = kinds::Id)]
     id: ProductId,
     sku: &'a str,
     name: &'a str,
     description: &'a str,
     price: Money,
+    #[schema(value_type = crate::money::Code)]
     currency: &'static str,
+    #[schema(value_type = Status)]
     status: &'static str,
+    #[schema(value_type = kinds::Count)]
     stock: Quantity,
+    #[schema(value_type = kinds::Count)]
     available: Quantity,
+    #[schema(value_type = Vec<kinds::Id>)]
     shop_ids: &'a BTreeSet<ShopId>,
+    #[schema(value_type = Texts)]
     attributes: &'a Attributes,
     reference: Option<&'a str>,
+    #[schema(value_type = Texts)]
     metadata: &'a Attributes,
     created_at: Time,
     updated_at: Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 

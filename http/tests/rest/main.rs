@@ -3,6 +3,7 @@
 mod carried;
 mod catalogue;
 mod contract;
+mod docs;
 mod errors;
 mod holds;
 mod lists;

@@ -1,0 +1,96 @@
+//! The OpenAPI document, generated from the handlers.
+//!
+//! A route gets its documentation in three steps; a test fails until all are done:
+//!
+//! 1. `#[derive(ToSchema)]` on what it reads and shows, its fields by the kinds of [`kinds`];
+//! 2. `#[utoipa::path(get, path = "/things/{id}", tag = "things", responses(One<ThingView<'static>>))]` on the handler: the path as in
+//!    the route table, only what is its own (queries, `request_body`, [`IfMatch`](answers::IfMatch), successes, conflicts);
+//! 3. the handler under `paths` and what its answers show under `schemas` below.
+//!
+//! Ids in the path, the refusals that follow from what an operation takes, and their headers are added by [`complete`].
+
+pub(crate) mod answers;
+mod complete;
+pub(crate) mod kinds;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use utoipa::OpenApi;
+
+use crate::{
+    adjustments, docs, health, orders, problem::Problem, products, reservations, shops, stock,
+    transfers, warehouses,
+};
+
+/// What lives under `/v1`.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        products::list, products::create, products::get, products::replace, products::patch, products::archive,
+        orders::list, orders::place, orders::place_many, orders::plan, orders::get, orders::history,
+        orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::set_status,
+        reservations::list, reservations::create, reservations::get, reservations::extend, reservations::release,
+        stock::list, stock::get, stock::recount, stock::set_policy, adjustments::adjust,
+        transfers::create, transfers::list, transfers::get, transfers::receive, transfers::cancel,
+        warehouses::list, warehouses::create, warehouses::get, warehouses::patch, warehouses::set_status,
+        shops::list, shops::create, shops::get, shops::patch, shops::warehouses, shops::set_warehouses,
+    ),
+    components(schemas(
+        products::ProductView<'static>,
+        orders::OrderView<'static>, orders::EventView<'static>, orders::PlanView, orders::Results<'static>,
+        reservations::HoldView<'static>,
+        stock::RowView, adjustments::AdjustmentView, adjustments::Results,
+        transfers::TransferView,
+        warehouses::WarehouseView<'static>,
+        shops::ShopView<'static>, shops::WarehousesBody,
+        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort,
+    )),
+)]
+struct V1;
+
+/// What lives at the root alone.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Stockade",
+        description = "Takes orders, reserves their stock, and never sells what is not there.\n\n\
+            Every answer has an `X-Request-Id`: the request's own, or a new one. Every refusal is `application/problem+json` \
+            (RFC 9457) with a `code` to switch on. Unknown fields and parameters are refused. Amounts are exact decimals in JSON \
+            strings; ids are numbers below 2^53. Lists are pages: follow `next_cursor`, or the `Link` header.\n\n\
+            The same routes answer under `/api` and at the root, for clients of other systems.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    servers((url = "/", description = "This server")),
+    paths(health::live, health::ready, health::health, docs::document),
+    components(schemas(Problem, health::Word, health::Health)),
+    tags(
+        (name = "products", description = "What is sold."),
+        (name = "orders", description = "What was bought, and how far it has come."),
+        (name = "reservations", description = "Units held for a while, without an order."),
+        (name = "stock", description = "What is where, and its corrections."),
+        (name = "transfers", description = "Stock on its way from one warehouse to another."),
+        (name = "warehouses", description = "Where stock is."),
+        (name = "shops", description = "What sells, in one currency, out of which warehouses."),
+        (name = "server", description = "The server itself."),
+    ),
+)]
+struct Root;
+
+/// The document, as indented JSON.
+#[must_use]
+pub fn openapi() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let mut json = document().to_pretty_json().expect("a document is JSON");
+        json.push('\n');
+        json
+    });
+    &DOCUMENT
+}
+
+fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Root::openapi().nest("/v1", V1::openapi());
+    complete::complete(&mut document);
+    document
+}

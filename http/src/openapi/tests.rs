@@ -1,0 +1,155 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use stockade_domain::limits;
+
+use super::openapi;
+use crate::routes;
+
+fn document() -> Value {
+    serde_json::from_str(openapi()).unwrap()
+}
+
+/// Pages for people: no part of the interface.
+const PAGES: [&str; 2] = ["/docs", "/docs/{file}"];
+
+#[test]
+fn the_document_and_the_routes_agree() {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    let documented: BTreeMap<String, BTreeSet<String>> = paths
+        .iter()
+        .map(|(path, item)| {
+            let methods = item.as_object().unwrap().keys().map(|method| method.to_uppercase());
+            (path.clone(), methods.collect())
+        })
+        .collect();
+    let routed: BTreeMap<String, BTreeSet<String>> = routes::tests::all()
+        .into_iter()
+        .filter(|(path, _)| !PAGES.contains(&path.as_str()))
+        .map(|(path, methods)| {
+            let methods = methods.into_iter().filter(|method| *method != "HEAD");
+            (path, methods.map(str::to_owned).collect())
+        })
+        .collect();
+    assert_eq!(documented, routed);
+}
+
+#[test]
+fn the_document_is_the_one_that_was_reviewed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi.json");
+    if std::env::var_os("STOCKADE_BLESS").is_some() {
+        std::fs::write(path, openapi()).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    let (mut new, mut old) = (openapi().lines(), golden.lines());
+    let differs = (1..).zip(new.by_ref().zip(old.by_ref())).find(|(_, (new, old))| new != old);
+    assert!(
+        differs.is_none() && new.next().is_none() && old.next().is_none(),
+        "http/tests/openapi.json differs at {differs:?}: run with STOCKADE_BLESS=1 and look at the difference",
+    );
+}
+
+/// Calls `visit` with every object of the document and its JSON pointer.
+fn walk(place: &str, value: &Value, visit: &mut impl FnMut(&str, &serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(object) => {
+            visit(place, object);
+            // What an example holds is data.
+            for (key, value) in object.iter().filter(|(key, _)| !key.starts_with("example")) {
+                walk(&format!("{place}/{}", key.replace('/', "~1")), value, visit);
+            }
+        }
+        Value::Array(values) => {
+            for (at, value) in values.iter().enumerate() {
+                walk(&format!("{place}/{at}"), value, visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_used() {
+    let document = document();
+    let mut used = BTreeSet::new();
+    walk("", &document, &mut |place, object| {
+        if let Some(Value::String(reference)) = object.get("$ref") {
+            let pointer = reference.strip_prefix('#').expect("references stay inside");
+            assert!(document.pointer(pointer).is_some(), "{place}: {reference} is not there");
+            used.insert(pointer.to_owned());
+        }
+    });
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(used.contains(&format!("/components/schemas/{name}")), "{name} is not used");
+    }
+}
+
+#[test]
+fn every_schema_has_an_example_and_every_operation_says_what_it_does() {
+    let document = document();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let examples = schema["examples"].as_array().map_or(0, Vec::len);
+        assert!(examples > 0, "{name} has no example");
+    }
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            assert!(operation["summary"].as_str().is_some_and(|told| !told.is_empty()), "{place}");
+            assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{place}");
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{place}");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
+            assert!(responses.contains_key("500") && responses.contains_key("421"), "{place}");
+            assert_eq!(responses.contains_key("404"), path.contains('{'), "{place}");
+        }
+    }
+}
+
+/// A body refuses what it does not know, and the document says so.
+#[test]
+fn bodies_are_closed() {
+    let document = document();
+    walk("", &document["paths"], &mut |place, object| {
+        let Some(body) = object.get("requestBody") else { return };
+        let reference = body["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
+        let schema = document.pointer(&reference[1..]).unwrap();
+        let spellings = schema["oneOf"].as_array().cloned().unwrap_or_else(|| vec![schema.clone()]);
+        for spelling in spellings {
+            assert_eq!(spelling["additionalProperties"], false, "{place}: {reference}");
+        }
+    });
+}
+
+#[test]
+fn the_limits_are_the_engines() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    for (pointer, limit) in [
+        ("/NewOrder/oneOf/0/properties/lines/maxItems", limits::ORDER_LINES_MAX),
+        ("/NewOrder/oneOf/1/properties/products/maxItems", limits::ORDER_LINES_MAX),
+        ("/NewOrder/oneOf/2/properties/reservation_ids/maxItems", limits::ORDER_LINES_MAX),
+        ("/NewOrders/properties/orders/maxItems", limits::BATCH_ORDERS_MAX),
+        ("/CancelOrder/properties/lines/maxItems", limits::ORDER_LINES_MAX),
+        ("/NewShipment/properties/lines/maxItems", limits::ORDER_LINES_MAX),
+        ("/NewReturn/properties/lines/maxItems", limits::ORDER_LINES_MAX),
+        ("/NewReservation/oneOf/0/properties/lines/maxItems", limits::HOLD_LINES_MAX),
+        ("/NewAdjustment/oneOf/1/properties/adjustments/maxItems", limits::ADJUSTMENT_LINES_MAX),
+        ("/ShopWarehouses/properties/warehouse_ids/maxItems", limits::SHOP_WAREHOUSES_MAX),
+        ("/Text/maxLength", limits::TEXT_MAX),
+        ("/LongText/maxLength", limits::LONG_TEXT_MAX),
+        ("/Texts/maxProperties", limits::ATTRIBUTES_MAX),
+        ("/Quantity/maximum", limits::QUANTITY_MAX as usize),
+        ("/OnHand/maximum", limits::ON_HAND_MAX as usize),
+        ("/TimeToLive/maximum", limits::HOLD_TTL_MS_MAX as usize / 1_000),
+        ("/PaymentDeadline/maximum", limits::PAYMENT_DEADLINE_MS_MAX as usize / 1_000),
+    ] {
+        assert_eq!(schemas.pointer(pointer), Some(&limit.into()), "{pointer}");
+    }
+    for text in ["Text", "LongText"] {
+        let description = schemas[text]["description"].as_str().unwrap().replace(',', "");
+        let limit = schemas[text]["maxLength"].to_string();
+        assert!(description.contains(&format!("{limit} bytes")), "{description}");
+    }
+}
