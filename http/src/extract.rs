@@ -17,6 +17,7 @@ use crate::{
     problem::{Code, Fault, Problem},
     query::Params,
     state::Shared,
+    strict::Strict,
 };
 
 /// A JSON body. What is wrong with its fields is told by [`Input::valid`], so that a handler can first say that the thing the path
@@ -127,7 +128,9 @@ fn parse<T: DeserializeOwned>(
     may_be_empty: bool,
 ) -> Result<Result<T, Problem>, Problem> {
     let body = if body.is_empty() && may_be_empty { b"{}" } else { body };
-    match serde_json::from_slice(body) {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let parsed = T::deserialize(Strict(&mut deserializer));
+    match parsed.and_then(|parsed| deserializer.end().map(|()| parsed)) {
         Ok(parsed) => Ok(Ok(parsed)),
         // Only a body that is refused is read again, to say where it is wrong.
         Err(_) => explain::<T>(body).map(Err),
@@ -141,7 +144,7 @@ fn explain<T: DeserializeOwned>(body: &[u8]) -> Result<Problem, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| malformed(error.to_string()))?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(error.to_string()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict(&mut deserializer)) else {
         return Err(malformed("it cannot be read".to_owned()));
     };
     let mut place = pointer(error.path());

@@ -45,6 +45,7 @@ mod server;
 mod shops;
 mod state;
 mod stock;
+mod strict;
 mod time;
 mod transfers;
 mod warehouses;

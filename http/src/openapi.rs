@@ -45,7 +45,7 @@ use crate::{
         transfers::TransferView,
         warehouses::WarehouseView<'static>,
         shops::ShopView<'static>, shops::WarehousesBody,
-        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort,
+        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound,
     )),
 )]
 struct V1;

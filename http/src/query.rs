@@ -79,7 +79,8 @@ impl Params {
 
     /// Takes a count.
     pub(crate) fn count(&mut self, name: &str) -> Option<u64> {
-        self.read(name, "a number, 0 or more", |text| digits(text)?.parse().ok())
+        let wanted = format!("a number from 0 to {ID_MAX}");
+        self.read(name, &wanted, |text| digits(text)?.parse().ok().filter(|count| *count <= ID_MAX))
     }
 
     /// Takes a moment.

@@ -44,7 +44,7 @@ pub(crate) struct RowView {
     backorder_limit: Quantity,
     #[schema(value_type = kinds::Count)]
     available: Quantity,
-    #[schema(value_type = u32)]
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct RecountBody {
     on_hand: Quantity,
     #[schema(value_type = kinds::Text)]
     reason: String,
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "product_id", default)]
     _product_id: ReadOnly,
@@ -102,7 +102,7 @@ pub(crate) struct PolicyBody {
     safety_stock: Option<Quantity>,
     #[schema(value_type = Option<kinds::Units>)]
     backorder_limit: Option<Quantity>,
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "product_id", default)]
     _product_id: ReadOnly,
@@ -138,7 +138,7 @@ fn find(engine: &Engine, place: &Place) -> Result<StockKey, Problem> {
         Paging,
         ("product_id" = kinds::Id, Query, description = "Of this product."),
         ("warehouse_id" = kinds::Id, Query, description = "In this warehouse."),
-        ("below" = kinds::Count, Query, description = "With less than this available."),
+        ("below" = kinds::Bound, Query, description = "With less than this available."),
     ),
     responses(Many<RowView>),
 )]

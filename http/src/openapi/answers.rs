@@ -213,7 +213,7 @@ impl IntoParams for IfMatch {
         parameters(json!([{
             "name": "If-Match", "in": "header", "required": false,
             "description": "Do it only if this ETag's version is still the present one; `*` is any.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\")$"},
         }]))
     }
 }

@@ -71,8 +71,8 @@ kinds! {
     /// The number of a thing, unique among its kind.
     Id {"type": "integer", "format": "int64", "minimum": 1, "maximum": ID_MAX, "examples": [1]}
 
-    /// Which change of a thing this is, from 1.
-    Version {"type": "integer", "format": "int64", "minimum": 1, "maximum": u32::MAX, "examples": [3]}
+    /// Which change of a thing this is.
+    Version {"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX, "examples": [3]}
 
     /// The number of an event, in the order in which things happened.
     EventNumber {"type": "integer", "format": "int64", "minimum": 0, "examples": [42]}
@@ -88,6 +88,9 @@ kinds! {
 
     /// How many units there are.
     Count {"type": "integer", "format": "int64", "minimum": 0, "examples": [12]}
+
+    /// A bound on units.
+    Bound {"type": "integer", "format": "int64", "minimum": 0, "maximum": ID_MAX, "examples": [5]}
 
     /// By how many units stock changes: up or down, not 0.
     Delta {

@@ -74,6 +74,11 @@ impl PlaceOrderBody {
         if self.customer_id.is_some_and(|id| !(1..=ID_MAX).contains(&id)) {
             return Err(Problem::field("/customer_id", "must be an id, a positive number"));
         }
+        let reserved = self.reservation_ids.iter().flatten();
+        if let Some(at) = reserved.clone().position(|id| !(1..=ID_MAX).contains(id)) {
+            let place = format!("/reservation_ids/{at}");
+            return Err(Problem::field(place, "must be an id, a positive number"));
+        }
         let ship_to = self.ship_to.map(ShipToBody::read).transpose()?;
         let seldom = ship_to.is_some()
             || self.note.is_some()

@@ -35,18 +35,18 @@ fn the_examples_are_accepted() {
     post("/v1/warehouses/transfer", "NewTransfer", 201);
     post("/v1/transfers/1/cancel", "CancelTransfer", 200);
     let ten = r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 10, "in_transit": true}"#;
-    server.post("/v1/warehouses/transfer", ten).is(201);
-    post("/v1/transfers/2/receive", "ReceiveTransfer", 200);
-    post("/v1/reservations", "NewReservation", 201);
-    post("/v1/reservations/1/extend", "ExtendReservation", 200);
+    let transfer = server.post("/v1/warehouses/transfer", ten).is(201)["id"].clone();
+    post(&format!("/v1/transfers/{transfer}/receive"), "ReceiveTransfer", 200);
+    let hold = post("/v1/reservations", "NewReservation", 201)["id"].clone();
+    post(&format!("/v1/reservations/{hold}/extend"), "ExtendReservation", 200);
     post("/v1/orders/plan", "NewOrder", 200);
-    post("/v1/orders", "NewOrder", 201);
-    post("/v1/orders/batch", "NewOrders", 200);
-    post("/v1/orders/2/cancel", "CancelOrder", 200);
-    server.patch("/v1/orders/1/status", example("SetOrderStatus")).is(200);
-    post("/v1/orders/1/shipments", "NewShipment", 201);
-    post("/v1/orders/1/deliver", "DeliverOrder", 200);
-    post("/v1/orders/1/returns", "NewReturn", 201);
+    let order = post("/v1/orders", "NewOrder", 201)["id"].clone();
+    let placed = post("/v1/orders/batch", "NewOrders", 200)["results"][0]["order"]["id"].clone();
+    post(&format!("/v1/orders/{placed}/cancel"), "CancelOrder", 200);
+    server.patch(&format!("/v1/orders/{order}/status"), example("SetOrderStatus")).is(200);
+    post(&format!("/v1/orders/{order}/shipments"), "NewShipment", 201);
+    post(&format!("/v1/orders/{order}/deliver"), "DeliverOrder", 200);
+    post(&format!("/v1/orders/{order}/returns"), "NewReturn", 201);
     server.patch("/v1/warehouses/2/status", example("SetWarehouseStatus")).is(200);
 }
 
@@ -82,4 +82,22 @@ fn the_reader_loads_nothing_from_elsewhere() {
     let other = server.get("/v1/products");
     let policy = other.header("content-security-policy");
     assert_eq!(policy, Some("default-src 'none'; frame-ancestors 'none'"));
+}
+
+/// An array of its fields in their order would be a guess.
+#[test]
+fn a_thing_is_an_object_and_no_array() {
+    let server = Server::start();
+    server.product("1.00", 5);
+    server.post("/v1/orders", r#"{"lines": [[1, 2]]}"#).refuses("invalid", "/lines/0");
+    server
+        .post(
+            "/v1/orders/plan",
+            r#"{"lines": [{"product_id": 1, "quantity": 1}], "ship_to": [1, 2]}"#,
+        )
+        .refuses("invalid", "/ship_to");
+    server.post("/v1/warehouses", r#"["a", null, null, null]"#).refuses("invalid", "");
+    let plan = r#"{"product_id": 1, "quantity": 1, "reservation_ids": [0]}"#;
+    server.post("/v1/orders/plan", plan).refuses("invalid", "/reservation_ids/0");
+    server.get("/v1/stock?below=9007199254740992").problem(422, "invalid");
 }
