@@ -13,6 +13,7 @@ run: build ## build, and serve on http://127.0.0.1:8080 with sample data, until 
 
 test: ## the whole test suite
 	$(CARGO) test --workspace --locked
+	tests/schemathesis/run.sh
 
 build: ## the release binary
 	$(CARGO) build --release --locked
