@@ -44,6 +44,14 @@ fn wrong_environment_and_flags_are_named() {
 }
 
 #[test]
+fn the_openapi_document_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = run(folder.path(), &["openapi"]).succeeded();
+    assert_eq!(printed.out, stockade::http::openapi());
+    assert_eq!(printed.json()["openapi"], "3.1.0");
+}
+
+#[test]
 fn version_and_completions_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let version = run(folder.path(), &["version", "--output", "json"]).succeeded().json();
