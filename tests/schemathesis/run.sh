@@ -40,5 +40,5 @@ done <"$work/said"
 
 cd "$work"
 export SCHEMATHESIS_HOOKS="$here/checks.py" PYTHONDONTWRITEBYTECODE=1
-"$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.json" --url "$url" \
+timeout 300 "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.json" --url "$url" \
   --seed "${SEED:-$RANDOM}" --max-examples "${EXAMPLES:-10}" || fail "see above; the server's log: $(tail -n 5 "$work/log")"

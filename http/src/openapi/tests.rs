@@ -11,7 +11,7 @@ fn document() -> Value {
 }
 
 /// Pages for people: no part of the interface.
-const PAGES: [&str; 2] = ["/docs", "/docs/{file}"];
+const PAGES: [&str; 3] = ["/docs", "/docs/{file}", "/errors/{code}"];
 
 #[test]
 fn the_document_and_the_routes_agree() {
