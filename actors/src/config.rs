@@ -25,7 +25,7 @@ pub struct Config {
     pub clock_jump_lasts: Duration,
     /// The engine's clock stands still and moves only by [`crate::Engine::advance`], from this moment, in milliseconds.
     pub virtual_clock: Option<u64>,
-    /// Size of a journal segment, in bytes.
+    /// Size of a journal segment, in bytes: 8 MiB to 2 GiB. (A simulated disk may have smaller ones, and smaller orders then.)
     pub segment_bytes: u64,
 }
 
@@ -34,6 +34,18 @@ const LANES_MAX: usize = 256;
 
 /// The least work under way that lets the largest single order in.
 const WORK_MIN: usize = 4_096;
+
+/// The fewest stocks awake: slow, and right.
+const STOCKS_AWAKE_MIN: usize = 1;
+
+/// The most stocks awake: their mailboxes alone would fill 16 GB.
+const STOCKS_AWAKE_MAX: usize = 16_777_216;
+
+/// The smallest segment: the largest single order, hold or product fits in with room to spare.
+const SEGMENT_BYTES_MIN: u64 = 8 << 20;
+
+/// The largest segment.
+const SEGMENT_BYTES_MAX: u64 = 1 << 31;
 
 /// The most work under way: more units than a semaphore counts would be needed for no gain but latency.
 const WORK_MAX: usize = 16_777_216;
@@ -77,6 +89,16 @@ impl Config {
         }
         if !(WORK_MIN..=WORK_MAX).contains(&self.work_max) {
             return wrong("work_max", format!("must be from {WORK_MIN} to {WORK_MAX}"));
+        }
+        if !(STOCKS_AWAKE_MIN..=STOCKS_AWAKE_MAX).contains(&self.stocks_awake_max) {
+            let detail = format!("must be from {STOCKS_AWAKE_MIN} to {STOCKS_AWAKE_MAX}");
+            return wrong("stocks_awake_max", detail);
+        }
+        if self.data_dir.is_some()
+            && !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes)
+        {
+            let detail = format!("must be from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}");
+            return wrong("segment_bytes", detail);
         }
         Ok(())
     }

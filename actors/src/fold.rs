@@ -134,8 +134,7 @@ impl Fold {
             self.observe(&event);
         }
         if !self.dues.is_empty() {
-            let frozen = self.shared.clock.is_frozen();
-            self.shared.deadlines.add(self.dues.drain(..), frozen);
+            self.shared.deadlines.add(self.dues.drain(..));
         }
         let last = batch.last;
         batch.recycle();
@@ -170,6 +169,7 @@ impl Fold {
                 self.dues.extend(expires_at.map(|at| (at, Owner::hold(*hold))));
             }
             Event::IdsLeased { kind, up_to } => self.shared.leases.durable(*kind, *up_to),
+            Event::Clock(_) => self.shared.deadlines.wake(),
             _ => {}
         }
     }

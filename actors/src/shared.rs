@@ -10,7 +10,7 @@ use actix::Addr;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
-use stockade_domain::{Event, ProductId, Sequence, StockKey};
+use stockade_domain::{ClockEvent, Event, ProductId, Sequence, StockKey};
 use stockade_storage::{AppendError, Group, Journal};
 
 use crate::{
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) answers: Answers,
     pub(crate) door: Door,
     pub(crate) clock: Arc<Clock>,
+    clock_turn: Mutex<()>,
     pub(crate) deadlines: Deadlines,
     pub(crate) leases: Leases,
     /// The mailboxes of stocks that are awake, whichever lane they live on.
@@ -73,6 +74,7 @@ impl Shared {
             answers: Answers::new(lane_count, folded),
             door: Door::new(config.work_max),
             clock,
+            clock_turn: Mutex::new(()),
             deadlines: Deadlines::default(),
             leases,
             stocks: DashMap::default(),
@@ -130,6 +132,19 @@ impl Shared {
             group.push(event, |out| out.extend_from_slice(&bytes));
         }
         self.append(&mut group)
+    }
+
+    /// Does something to the clock, and writes down what came of it. One at a time, so that the journal has it in the order in
+    /// which it happened.
+    pub(crate) fn turn_clock(
+        &self,
+        turn: impl FnOnce(&Clock) -> Option<ClockEvent>,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.clock_turn.lock();
+        match turn(&self.clock) {
+            Some(event) => self.append_all([event.into()]).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The lane on which all stocks of a product live, and with them the orders that begin with it.

@@ -34,7 +34,7 @@ pub use ids::{
 };
 pub use money::{Amount, Currency, MoneyError};
 pub use refusal::{Refusal, Shortage};
-pub use time::Timestamp;
+pub use time::{ClockEvent, ClockSteps, Timestamp};
 
 /// A count of units of one product. Always checked arithmetic; see [`limits`] for what one request may name.
 pub type Quantity = u64;

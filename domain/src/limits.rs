@@ -59,3 +59,6 @@ pub const ATTRIBUTES_MAX: usize = 50;
 
 /// The most warehouses a shop draws from.
 pub const SHOP_WAREHOUSES_MAX: usize = 100;
+
+/// The most steps of the clock that are remembered: each lasted a while before it was believed, so that this many fill days.
+pub const CLOCK_STEPS_MAX: usize = 64;

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use stockade_domain::{
-    AdjustmentId, Currency, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId, ReservationId,
-    ShopId, StockKey, Timestamp, TransferId, WarehouseId,
+    AdjustmentId, ClockEvent, Currency, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId,
+    ReservationId, ShopId, StockKey, Timestamp, TransferId, WarehouseId,
     adjustment::{Adjusted, AdjustmentEvent, Reason},
     catalogue::{CatalogueEvent, Product, Shop, StockDelta, Warehouse},
     holder::{HoldEnded, HoldEvent, HoldPlaced, HolderKey},
@@ -246,12 +246,15 @@ fn other_events() -> Vec<(&'static str, Event)> {
         reference: Some("R-9".into()),
         at: AT,
     };
+    let believed = ClockEvent::Believed { from: AT, before: AT, after: AT.plus_ms(3_600_000) };
     vec![
         ("transfer.dispatched", TransferEvent::Dispatched(Box::new(dispatched)).into()),
         ("transfer.received", received.into()),
         ("transfer.cancelled", cancelled.into()),
         ("adjustment.adjusted", AdjustmentEvent::Adjusted(Box::new(adjusted)).into()),
         ("ids.leased", Event::IdsLeased { kind: OwnerKind::Transfer, up_to: 4_097 }),
+        ("clock.frozen", ClockEvent::Frozen { from: AT }.into()),
+        ("clock.believed", believed.into()),
     ]
 }
 

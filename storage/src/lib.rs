@@ -57,7 +57,7 @@ pub mod journal;
 pub mod slot;
 pub mod state;
 
-pub use codec::{CodecError, decode, encode};
+pub use codec::{CodecError, decode, decode_page, encode};
 pub use directory::{DataDirectory, DirectoryError, FORMAT_VERSION};
 pub use disk::{Disk, DiskFile, Fault, MemoryDisk, RealDisk, SimDisk};
 pub use journal::{

@@ -42,7 +42,7 @@ pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
 }
 
 fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
-    stockade_storage::decode(value).map_err(|error| error.to_string())
+    stockade_storage::decode_page(value).map_err(|error| error.to_string())
 }
 
 /// Catalogue pages come in any order; the catalogue numbers its things from 1 in theirs.
@@ -104,6 +104,7 @@ fn load_page(
         Kind::Products => catalogue.products.extend(decode::<Vec<Arc<Product>>>(value)?),
         Kind::Shops => catalogue.shops = decode(value)?,
         Kind::Warehouses => catalogue.warehouses = decode(value)?,
+        Kind::Clock => *read.clock.lock() = decode(value)?,
         Kind::Rest => {
             let (open, leased, catalogue_at): (OpenTable, FxHashMap<OwnerKind, u64>, Sequence) =
                 decode(value)?;

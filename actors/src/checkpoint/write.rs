@@ -12,7 +12,7 @@ use std::{
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use stockade_domain::{
-    OwnerKind, ProductId, Sequence, StockKey, WarehouseId,
+    ClockSteps, OwnerKind, ProductId, Sequence, StockKey, WarehouseId,
     adjustment::Adjusted,
     catalogue::{Product, Shop, Warehouse},
     holder::Hold,
@@ -44,6 +44,7 @@ pub(crate) struct Snapshot {
     open: OpenTable,
     leased: FxHashMap<OwnerKind, u64>,
     catalogue_at: Sequence,
+    clock: ClockSteps,
 }
 
 impl Snapshot {
@@ -72,6 +73,7 @@ impl Snapshot {
             open: read.open.lock().clone(),
             leased: read.leased.lock().clone(),
             catalogue_at: read.catalogue_at(),
+            clock: read.clock.lock().clone(),
         })
     }
 
@@ -90,6 +92,7 @@ impl Snapshot {
         encode_pages(&mut pages, Kind::Products, &self.products);
         encode_pages(&mut pages, Kind::Shops, &self.shops.map(|shops| (0, shops)));
         encode_pages(&mut pages, Kind::Warehouses, &self.warehouses.map(|places| (0, places)));
+        encode_pages(&mut pages, Kind::Clock, &[(0, self.clock)]);
         let rest = (self.open, self.leased, self.catalogue_at);
         encode_pages(&mut pages, Kind::Rest, &[(0, rest)]);
         pages
@@ -138,6 +141,7 @@ impl Checkpointer {
         let (mark, took) = (busy.clone(), took_us.clone());
         let thread =
             std::thread::Builder::new().name("stockade-state".into()).spawn(move || {
+                let _broken = BrokenOnPanic(shared.clone());
                 while let Ok(snapshot) = inbox.recv() {
                     mark.store(true, Ordering::Release);
                     let started = Instant::now();
@@ -177,6 +181,20 @@ impl Checkpointer {
         drop(self.work);
         if self.thread.join().is_err() {
             tracing::error!("the state's thread ended in a panic");
+        }
+    }
+}
+
+/// Says that there are no more checkpoints when their thread panics: the next start replays more of the journal.
+struct BrokenOnPanic(Arc<Shared>);
+
+impl Drop for BrokenOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.counters.checkpoint_broken.store(true, Ordering::Release);
+            tracing::error!(
+                "a panic in the state's thread: no more checkpoints until the next start"
+            );
         }
     }
 }

@@ -69,6 +69,7 @@ impl Engine {
         batch.answers(shared).await
     }
 
+    /// The lane that places it.
     fn lane_of_request(&self, request: &PlaceOrder) -> usize {
         request.lines.first().map_or(0, |line| self.shared().lane_of_product(line.product))
     }
@@ -79,7 +80,7 @@ impl Engine {
     /// [`Refusal::InsufficientStock`] with every short line, or another refusal; [`Error::Overloaded`].
     pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
         let lane = self.lane_of_request(&request);
-        let lines = request.lines.len();
+        let lines = lines_of_request(&request);
         self.run(lane, lines, |reply| Job::Place { request, reply }).await
     }
 
@@ -92,7 +93,7 @@ impl Engine {
         requests: Vec<PlaceOrder>,
         mode: BatchMode,
     ) -> Result<Vec<Result<Order, Error>>, Error> {
-        let lines: usize = requests.iter().map(|request| request.lines.len() + 1).sum();
+        let lines: usize = requests.iter().map(|request| lines_of_request(request) + 1).sum();
         check_batch(requests.len(), lines)?;
         if mode == BatchMode::Each || requests.is_empty() {
             let job = |request: PlaceOrder, reply| {
@@ -335,6 +336,11 @@ impl Engine {
         let command = CatalogueCommand::ChangeWarehouse { id, expected, change };
         warehouse(self.change_catalogue(command).await?)
     }
+}
+
+/// A hold that an order names is claimed and converted: as much as a line.
+fn lines_of_request(request: &PlaceOrder) -> usize {
+    request.lines.len() + request.reservations.len()
 }
 
 fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {

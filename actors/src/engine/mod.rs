@@ -18,7 +18,9 @@ use stockade_domain::{Event, Timestamp};
 use stockade_storage::{DataDirectory, Disk};
 
 use crate::{
-    Config, Error, OpenError, deadlines,
+    Config, Error, OpenError,
+    clock::Clock,
+    deadlines,
     fold::FoldEnd,
     ids::KINDS,
     lane::{LaneThread, NextIds},
@@ -142,7 +144,8 @@ impl Engine {
         self.shared().clock.now()
     }
 
-    /// Moves a virtual clock, and returns when everything that fell due is done. `false` if the clock is not virtual.
+    /// Moves a virtual clock, and returns when everything that fell due is done. `false` if the clock is not virtual. If the future
+    /// is dropped, the clock has moved all the same, and what was not sent yet falls due at the next call.
     ///
     /// # Errors
     /// The engine has stopped.
@@ -166,13 +169,18 @@ impl Engine {
     }
 
     /// Believes a wall clock that has jumped, so that expiry goes on.
-    pub fn confirm_clock(&self) {
-        self.shared().clock.confirm();
-        self.shared().deadlines.wake();
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub fn confirm_clock(&self) -> Result<(), Error> {
+        self.shared().turn_clock(Clock::confirm)
     }
 
     /// Calls `tell` once, with the reason, when the engine stops by itself: a disk that failed, or a bug. It has stopped
     /// then: every call answers [`Error::Stopped`], and only the next start knows what became of the work under way.
+    ///
+    /// The engine keeps `tell` until then: an [`Engine`] inside it keeps the engine alive, so that only [`Engine::shutdown`]
+    /// ends it.
     pub fn on_stopped(&self, tell: impl FnOnce(&str) + Send + 'static) {
         self.shared().on_stopped(Box::new(tell));
     }

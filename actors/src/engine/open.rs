@@ -6,7 +6,7 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::{
-    Currency, Event, Owner, Sequence, Timestamp,
+    ClockEvent, Currency, Event, Owner, Sequence, Timestamp,
     catalogue::{CatalogueCommand, NewShop, NewWarehouse},
     order::Status,
 };
@@ -37,6 +37,20 @@ pub(super) fn open_on(
     directory: Option<DataDirectory>,
     config: &Config,
 ) -> Result<Engine, OpenError> {
+    let clock = |last_ms: u64| match config.virtual_clock {
+        Some(now_ms) => Clock::moved_by_hand(now_ms.max(last_ms)),
+        None => Clock::guarded(last_ms, config.clock_jump_max, config.clock_jump_lasts),
+    };
+    open_by(disk, directory, config, clock)
+}
+
+/// The same, by any clock; it goes on from the journal's last moment.
+pub(super) fn open_by(
+    disk: Arc<dyn Disk>,
+    directory: Option<DataDirectory>,
+    config: &Config,
+    clock: impl FnOnce(u64) -> Clock,
+) -> Result<Engine, OpenError> {
     let started = Instant::now();
     config.check()?;
     let options = JournalOptions {
@@ -57,12 +71,7 @@ pub(super) fn open_on(
     state.create_if_new(directory.as_ref(), &recovered)?;
     opened.note(&recovered, state.rebuilt.take());
 
-    let clock = Arc::new(match config.virtual_clock {
-        Some(now_ms) => Clock::moved_by_hand(now_ms.max(recovered.last_time_ms)),
-        None => {
-            Clock::guarded(recovered.last_time_ms, config.clock_jump_max, config.clock_jump_lasts)
-        }
-    });
+    let clock = Arc::new(clock(recovered.last_time_ms));
     let State { read, store, .. } = state;
     let shared = Shared::new(read, clock.clone(), config, recovered.last_sequence);
     let shared = Arc::new(shared);
@@ -72,24 +81,37 @@ pub(super) fn open_on(
     let checkpointer = store.map(|store| Checkpointer::start(shared.clone(), store)).transpose()?;
     let fold = fold::start(shared.clone(), inbox, checkpointer, config.checkpoint_every)?;
 
-    opened.settled = settle(&shared).map_err(stopped_early)?;
-    feed_deadlines(&shared);
-    let mut lanes = Vec::with_capacity(config.lanes);
-    let mut addresses = Vec::with_capacity(config.lanes);
-    for index in 0..config.lanes {
-        let (lane, address) = LaneThread::start(index, shared.clone())?;
-        lanes.push(lane);
-        addresses.push(address);
-    }
-    shared.lanes.get_or_init(|| addresses);
-    let deadlines = match shared.clock.is_virtual() {
-        true => None,
-        false => Some(deadlines::start(shared.clone())?),
-    };
-    opened.took = started.elapsed();
-    let threads = Threads { lanes, deadlines, fold, fold_end, directory };
+    // From here on there is an engine: whatever fails below, dropping it ends its threads.
+    let threads = Threads { lanes: Vec::new(), deadlines: None, fold, fold_end, directory };
     let threads = Mutex::new(Some(threads));
-    Ok(Engine { inner: Arc::new(Inner { shared, threads, opened, closed: OnceLock::new() }) })
+    let mut inner = Inner { shared, threads, opened, closed: OnceLock::new() };
+    if let Err(error) = inner.begin(config.lanes, Timestamp(recovered.last_time_ms)) {
+        inner.shared.stop("it could not be opened");
+        return Err(error);
+    }
+    inner.opened.took = started.elapsed();
+    Ok(Engine { inner: Arc::new(inner) })
+}
+
+impl Inner {
+    /// Settles what a crash had interrupted, and only then starts what lets clients and timers in.
+    fn begin(&mut self, lane_count: usize, last: Timestamp) -> Result<(), OpenError> {
+        let Self { shared, threads, opened, .. } = self;
+        let threads = threads.get_mut().as_mut().expect("they have just been started");
+        opened.settled = settle(shared, last).map_err(stopped_early)?;
+        feed_deadlines(shared);
+        let mut addresses = Vec::with_capacity(lane_count);
+        for index in 0..lane_count {
+            let (lane, address) = LaneThread::start(index, shared.clone())?;
+            threads.lanes.push(lane);
+            addresses.push(address);
+        }
+        shared.lanes.get_or_init(|| addresses);
+        if !shared.clock.is_virtual() {
+            threads.deadlines = Some(deadlines::start(shared.clone())?);
+        }
+        Ok(())
+    }
 }
 
 fn stopped_early(error: Error) -> OpenError {
@@ -185,14 +207,14 @@ fn remove(folder: &Path) -> Result<(), OpenError> {
 
 /// Undoes what was taken and not decided, does what was decided and not given, leases ids, and makes the first shop and
 /// warehouse of a new engine. Nobody is let in before all of it is folded.
-fn settle(shared: &Shared) -> Result<usize, Error> {
+fn settle(shared: &Shared, last: Timestamp) -> Result<usize, Error> {
     let open = shared.read.open.lock().clone();
     let settling = open.settle();
     let settled = settling.len();
     if settled > 0 {
         tracing::warn!(settled, "workflows that a crash had interrupted are settled");
     }
-    for event in settling.into_iter().chain(first_things(shared)) {
+    for event in settling.into_iter().chain(first_things(shared)).chain(clock(shared, last)) {
         shared.append_all([event])?;
     }
     for kind in KINDS {
@@ -209,6 +231,15 @@ fn settle(shared: &Shared) -> Result<usize, Error> {
         return Err(shared.stopped_error());
     }
     Ok(settled)
+}
+
+/// What this start means for what was set while the last run's clock was behind: now it is known by how much at most.
+fn clock(shared: &Shared, last: Timestamp) -> Vec<Event> {
+    let now = shared.clock.now();
+    let before = shared.read.clock.lock().frozen_from();
+    let believed = before.map(|from| ClockEvent::Believed { from, before: last, after: now });
+    let frozen = shared.clock.is_frozen().then_some(ClockEvent::Frozen { from: now });
+    believed.into_iter().chain(frozen).map(Event::from).collect()
 }
 
 /// The shop and the warehouse that a new engine has, for requests that name none.
@@ -244,6 +275,5 @@ fn feed_deadlines(shared: &Shared) {
         }
         true
     });
-    // What was set before this start was set by the right time, whatever the clock does now.
-    shared.deadlines.add(dues.into_iter(), false);
+    shared.deadlines.add(dues.into_iter());
 }

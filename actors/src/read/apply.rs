@@ -32,6 +32,7 @@ impl ReadSide {
             Event::IdsLeased { kind, up_to } => {
                 self.leased.lock().insert(*kind, *up_to);
             }
+            Event::Clock(event) => self.clock.lock().evolve(event),
         }
         self.applied.store(sequence, Ordering::Release);
     }

@@ -31,6 +31,7 @@ impl ReadSide {
         for (kind, up_to) in &*self.leased.lock() {
             sum.add("leased", *up_to, kind);
         }
+        sum.add("clock", 0, &*self.clock.lock());
         sum.0
     }
 }

@@ -18,7 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
-    OwnerKind, ReservationId, Sequence, StockKey,
+    ClockSteps, OwnerKind, ReservationId, Sequence, StockKey,
     adjustment::Adjusted,
     catalogue::Catalogue,
     holder::{Hold, HolderKey},
@@ -51,6 +51,8 @@ pub(crate) struct ReadSide {
     pub(crate) open: Mutex<OpenTable>,
     /// Ids of each kind below these may have been given out.
     pub(crate) leased: Mutex<FxHashMap<OwnerKind, u64>>,
+    /// The steps that engine time made.
+    pub(crate) clock: Mutex<ClockSteps>,
     /// The last sequence that was applied. Only the fold's own; others wait for [`crate::answers::Answers`].
     pub(crate) applied: AtomicU64,
     /// The position of the last snapshot.

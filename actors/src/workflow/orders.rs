@@ -1,7 +1,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use stockade_domain::{
-    Event, OrderId, Owner, OwnerKind, Refusal, Sequence, Shortage,
+    Event, OrderId, Owner, OwnerKind, Refusal, ReservationId, Sequence, Shortage,
     holder::{Hold, HoldEvent},
     open::{Part, part},
     order::{Order, OrderCommand, OrderEvent, PlaceOrder, Quote},
@@ -67,12 +67,34 @@ async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>,
         };
         requests.into_iter().map(quote).collect::<Result<_, _>>()?
     };
+    check_bytes(lane, &quotes)?;
     let mut drafts = Vec::with_capacity(quotes.len());
     for (request, quote) in quotes {
         let id = OrderId(lane.next_id(OwnerKind::Order).await?);
         drafts.push(Draft { id, request, quote, claimed: Vec::new(), allocations: Vec::new() });
     }
     Ok(drafts)
+}
+
+/// All decisions go into the journal as one group, and what one group may hold is bounded.
+fn check_bytes(lane: &Lane, quotes: &[(PlaceOrder, Quote)]) -> Result<(), Refusal> {
+    let held_by = |hold: &ReservationId| {
+        lane.shared.read.holds.with(hold.0, |hold| hold.allocations.len()).unwrap_or(0)
+    };
+    let bytes_of = |(request, quote): &(PlaceOrder, Quote)| {
+        quote.bytes_max(request, request.reservations.iter().map(held_by).sum())
+    };
+    let bytes: usize = quotes.iter().map(bytes_of).sum();
+    let max = lane.shared.journal().group_bytes_max();
+    if bytes <= max {
+        return Ok(());
+    }
+    let (field, what) = match quotes {
+        [_] => ("lines", "the order"),
+        _ => ("orders", "all of them together"),
+    };
+    let detail = format!("{what} may take {bytes} bytes in the journal, the most is {max}");
+    Err(Refusal::invalid(field, detail))
 }
 
 async fn claim_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error> {

@@ -19,6 +19,7 @@ impl Hold {
             version: 1,
             created_at: placed.at,
             updated_at: placed.at,
+            set_at: placed.at,
         }
     }
 
@@ -30,6 +31,7 @@ impl Hold {
             HoldEvent::Extended { expires_at, at, .. } => {
                 self.expires_at = *expires_at;
                 self.updated_at = *at;
+                self.set_at = *at;
             }
             HoldEvent::Claimed { order, .. } => self.claimed_by = Some(*order),
             HoldEvent::Unclaimed { .. } => self.claimed_by = None,

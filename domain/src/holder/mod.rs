@@ -95,6 +95,8 @@ pub struct Hold {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When `expires_at` was set.
+    pub set_at: Timestamp,
 }
 
 /// Where a hold stands.

@@ -75,6 +75,17 @@ pub struct Details {
     pub metadata: BTreeMap<Box<str>, Box<str>>,
 }
 
+impl Details {
+    /// At most how many bytes they take in the journal.
+    fn bytes(&self) -> usize {
+        const LENGTH: usize = 9;
+        let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len) + LENGTH;
+        let entry = |(name, value): (&Box<str>, &Box<str>)| name.len() + value.len() + 2 * LENGTH;
+        let metadata: usize = self.metadata.iter().map(entry).sum();
+        4 * LENGTH + text(&self.note) + text(&self.reference) + metadata
+    }
+}
+
 /// Where to ship to: enough to find the nearest warehouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipTo {

@@ -43,6 +43,22 @@ pub struct Quote {
     priced_at: Sequence,
 }
 
+impl Quote {
+    /// At most how many bytes the order will take in the journal: what one group may hold has a bound. The holds that become its
+    /// own have `held` allocations in all.
+    #[must_use]
+    pub fn bytes_max(&self, request: &PlaceOrder, held: usize) -> usize {
+        // Three numbers of a line (product, quantity, price), three of an allocation, four of a release; each at most 9 bytes.
+        const HEAD: usize = 128;
+        const LINE: usize = 27;
+        const RELEASE: usize = 36;
+        let allocations = |line: &Line| self.candidates.len().min(line.quantity as usize);
+        let lines: usize = self.lines.iter().map(|line| LINE + LINE * allocations(line)).sum();
+        let holds = HEAD * request.reservations.len() + (LINE + RELEASE) * held;
+        HEAD + lines + holds + request.details.as_deref().map_or(0, Details::bytes)
+    }
+}
+
 impl PlaceOrder {
     /// An order of these lines from a shop, and nothing else.
     #[must_use]
