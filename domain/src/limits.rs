@@ -27,7 +27,7 @@ pub const BATCH_ORDERS_MAX: usize = 1_000;
 /// The most live holds of one customer on one product: hoarding stock with reservations is the attack on a system like this.
 pub const HOLDS_PER_PRODUCT_MAX: usize = 10;
 
-/// The most live holds of one owner key.
+/// The most live holds of one owner key. A hold that was replaced in part still counts.
 pub const HOLDS_PER_OWNER_MAX: usize = 1_000;
 
 /// The most payments recorded on one order, so that an order's size is bounded.

@@ -88,7 +88,10 @@ pub enum Refusal {
     /// The reservation was released.
     #[error("reservation {0} was released")]
     ReservationReleased(ReservationId),
-    /// The reservation became an order, or is becoming one.
+    /// An order that is being placed has asked for the reservation: it will be the order's, or free again. Ask again then.
+    #[error("reservation {0} is being taken over by an order")]
+    ReservationClaimed(ReservationId),
+    /// The reservation became an order.
     #[error("reservation {reservation} belongs to order {order}")]
     ReservationConverted {
         /// Which reservation.

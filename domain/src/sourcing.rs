@@ -127,6 +127,9 @@ fn distance(warehouse: &Warehouse, to: ShipTo) -> f64 {
 }
 
 /// Takes what is held already out of the demands: the allocations it makes, and what is still to be found.
+///
+/// What was held was promised and stays where it is; the sourcing rule is for the rest. So an order that takes over a hold may come
+/// from more warehouses than its shop's rule would choose.
 #[must_use]
 pub fn use_held(lines: &[(ProductId, Quantity)], held: &[Held]) -> (Vec<Allocation>, Vec<Demand>) {
     let mut left: Vec<Quantity> = held.iter().map(|held| held.quantity).collect();

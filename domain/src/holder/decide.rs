@@ -120,13 +120,17 @@ impl Holder {
         replaces: &[ReservationId],
     ) -> Result<(), Refusal> {
         let replaces: FxHashSet<ReservationId> = replaces.iter().copied().collect();
+        let named: FxHashSet<ProductId> = lines.iter().map(|(product, _)| *product).collect();
         let mut staying = 0;
         let mut on: FxHashMap<ProductId, usize> = FxHashMap::default();
-        for hold in self.holds.values() {
-            if hold.is_active() && !replaces.contains(&hold.id) {
-                staying += 1;
-                hold.lines.iter().for_each(|(product, _)| *on.entry(*product).or_insert(0) += 1);
-            }
+        for hold in self.holds.values().filter(|hold| hold.is_active()) {
+            // A hold that is replaced loses the products named, and stays if it has others.
+            let loses = replaces.contains(&hold.id);
+            let keeps = |product: &ProductId| !loses || !named.contains(product);
+            let products = hold.lines.iter().map(|(product, _)| *product);
+            let kept: Vec<ProductId> = products.filter(keeps).collect();
+            staying += usize::from(!kept.is_empty());
+            kept.into_iter().for_each(|product| *on.entry(product).or_insert(0) += 1);
         }
         let full =
             |product: &ProductId| on.get(product).is_some_and(|n| *n >= HOLDS_PER_PRODUCT_MAX);
@@ -211,9 +215,11 @@ impl Holder {
 impl Hold {
     fn check_free(&self) -> Result<(), Refusal> {
         match (self.status, self.claimed_by) {
-            (HoldStatus::Converted(order), _) | (HoldStatus::Active, Some(order)) => {
+            (HoldStatus::Converted(order), _) => {
                 Err(Refusal::ReservationConverted { reservation: self.id, order })
             }
+            // Whether the order comes to be is not known yet.
+            (HoldStatus::Active, Some(_)) => Err(Refusal::ReservationClaimed(self.id)),
             (HoldStatus::Active, None) => Ok(()),
             (HoldStatus::Expired, _) => Err(Refusal::ReservationExpired(self.id)),
             (HoldStatus::Released, _) => Err(Refusal::ReservationReleased(self.id)),

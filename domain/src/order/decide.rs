@@ -47,7 +47,7 @@ impl Order {
         match self.status {
             Status::PendingPayment => &["paid", "cancelled"],
             Status::Paid => &["shipped", "cancelled"],
-            Status::PartiallyShipped => &["shipped", "cancelled", "returned"],
+            Status::PartiallyShipped => &["shipped", "cancelled"],
             Status::Shipped => &["delivered", "returned"],
             Status::Delivered => &["returned"],
             Status::Cancelled | Status::Expired | Status::Returned => &[],
@@ -129,7 +129,9 @@ impl Order {
     ) -> Result<Vec<OrderEvent>, Refusal> {
         match self.status {
             Status::PendingPayment | Status::Paid | Status::PartiallyShipped => {}
-            Status::Cancelled => return Ok(Vec::new()),
+            Status::Cancelled if self.is_all(lines, |progress| progress.cancelled)? => {
+                return Ok(Vec::new());
+            }
             _ => return Err(self.illegal("cancelled")),
         }
         let given = self.give_up_event(self.reserved_parcels(lines)?, reason, at);
@@ -221,8 +223,12 @@ impl Order {
         at: Timestamp,
     ) -> Result<Vec<OrderEvent>, Refusal> {
         match self.status {
-            Status::PartiallyShipped | Status::Shipped | Status::Delivered => {}
-            Status::Returned if lines.is_none() => return Ok(Vec::new()),
+            Status::Shipped | Status::Delivered => {}
+            // What has left may come back while the rest is still here, but then the order is not returned.
+            Status::PartiallyShipped if lines.is_some() => {}
+            Status::Returned if self.is_all(lines, |progress| progress.returned)? => {
+                return Ok(Vec::new());
+            }
             _ => return Err(self.illegal("returned")),
         }
         let parcels = self.kept_parcels(lines)?;

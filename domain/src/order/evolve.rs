@@ -35,9 +35,12 @@ impl Order {
                 self.payments.push(Payment::clone(payment));
             }
             OrderEvent::Paid { at, .. } => {
+                // An order that is closed stays what it is: paid and expired at once, the invariants tell.
+                if self.status == Status::PendingPayment {
+                    self.status = Status::Paid;
+                }
                 self.paid_at = Some(*at);
-                self.status = Status::Paid;
-                self.settle(*at);
+                self.updated_at = *at;
             }
             OrderEvent::Expired(given) => {
                 self.give_up(given);

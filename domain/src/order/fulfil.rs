@@ -1,6 +1,6 @@
 //! Which allocations a shipment, a cancellation or a return is about.
 
-use super::{LineQuantity, Order, Parcel};
+use super::{LineQuantity, Order, Parcel, Progress};
 use crate::{Quantity, Refusal, limits::ORDER_LINES_MAX, refusal::check_quantity, stock::Take};
 
 impl Order {
@@ -47,6 +47,19 @@ impl Order {
             return Err(Refusal::invalid("lines", detail));
         }
         Ok(parcels)
+    }
+
+    /// Whether the lines name all that became so, which no line named means too: then asking for it again means the same.
+    pub(super) fn is_all(
+        &self,
+        lines: Option<&[LineQuantity]>,
+        became: impl Fn(&Progress) -> Quantity,
+    ) -> Result<bool, Refusal> {
+        let Some(lines) = lines else {
+            return Ok(true);
+        };
+        let named = self.sum_by_line(lines)?;
+        Ok((0..).zip(named).all(|(line, named)| named == became(&self.line(line).1)))
     }
 
     /// How many of each of the order's lines are asked for; the same product twice is summed before anything is decided.

@@ -247,9 +247,9 @@ pub enum OrderCommand {
     },
     /// It arrived.
     Deliver,
-    /// Shipped units came back: all of them, or the lines named.
+    /// Shipped units came back: all of the order, or the lines named.
     Return {
-        /// Which lines; none named means all.
+        /// Which lines; none named means all, and then nothing may be waiting to be shipped.
         lines: Option<Vec<LineQuantity>>,
         /// Whether to put them back on the shelf.
         restock: bool,
