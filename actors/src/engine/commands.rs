@@ -23,6 +23,7 @@ use crate::{
 };
 
 /// How the orders of a batch stand to each other.
+#[doc = include_str!("../../docs/batch_mode.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchMode {
     /// Each is placed or refused by itself.
@@ -77,6 +78,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`] with every short line, or another refusal; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/place_order.md")]
     pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
         let lane = self.lane_of_request(&request);
         let lines = request.lines.len();
@@ -87,6 +89,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many orders or lines in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/place_orders.md")]
     pub async fn place_orders(
         &self,
         requests: Vec<PlaceOrder>,
@@ -109,6 +112,7 @@ impl Engine {
     ///
     /// # Errors
     /// The refusals of the order's state table.
+    #[doc = include_str!("../../docs/change_order.md")]
     pub async fn change_order(&self, id: OrderId, command: OrderCommand) -> Result<Order, Error> {
         let lane = self.shared().lane_of_id(id.0);
         self.run(lane, self.lines_of(id), |reply| Job::Order { id, command, reply }).await
@@ -118,6 +122,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/change_orders.md")]
     pub async fn change_orders(
         &self,
         commands: Vec<(OrderId, OrderCommand)>,
@@ -134,6 +139,7 @@ impl Engine {
     ///
     /// # Errors
     /// Nothing is due, too much, or the order has ended.
+    #[doc = include_str!("../../docs/pay_order.md")]
     pub async fn pay_order(&self, id: OrderId, amount: Option<Amount>) -> Result<Order, Error> {
         let command = OrderCommand::Pay { amount, method: None, reference: None };
         self.change_order(id, command).await
@@ -143,6 +149,7 @@ impl Engine {
     ///
     /// # Errors
     /// The order has ended otherwise.
+    #[doc = include_str!("../../docs/cancel_order.md")]
     pub async fn cancel_order(&self, id: OrderId, reason: Option<String>) -> Result<Order, Error> {
         self.change_order(id, OrderCommand::Cancel { lines: None, reason }).await
     }
@@ -157,6 +164,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`], an inactive warehouse, or too many holds.
+    #[doc = include_str!("../../docs/reserve.md")]
     pub async fn reserve(&self, request: PlaceHold) -> Result<Hold, Error> {
         let lane = lane_of_new_hold(self.shared(), &request);
         let lines = request.lines.len();
@@ -167,6 +175,7 @@ impl Engine {
     ///
     /// # Errors
     /// It has ended, or belongs to an order.
+    #[doc = include_str!("../../docs/extend_reservation.md")]
     pub async fn extend_reservation(&self, id: ReservationId, ttl_ms: u64) -> Result<Hold, Error> {
         self.change_hold(id, HoldCommand::Extend { ttl_ms }).await
     }
@@ -175,6 +184,7 @@ impl Engine {
     ///
     /// # Errors
     /// It has expired, or belongs to an order.
+    #[doc = include_str!("../../docs/release_reservation.md")]
     pub async fn release_reservation(&self, id: ReservationId) -> Result<Hold, Error> {
         self.change_hold(id, HoldCommand::Release).await
     }
@@ -190,6 +200,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`]: reserved units do not travel.
+    #[doc = include_str!("../../docs/transfer.md")]
     pub async fn transfer(&self, request: NewTransfer) -> Result<Transfer, Error> {
         let lane = self.shared().lane_of_product(request.product);
         self.run(lane, COMMAND_LINES, |reply| Job::Transfer { request, reply }).await
@@ -199,6 +210,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::TransferClosed`], or more units than are on the road.
+    #[doc = include_str!("../../docs/change_transfer.md")]
     pub async fn change_transfer(
         &self,
         id: TransferId,
@@ -212,6 +224,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
+    #[doc = include_str!("../../docs/adjust.md")]
     pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
         let first = request.deltas.first().map(|delta| delta.stock.product);
         let lane = first.map_or(0, |product| self.shared().lane_of_product(product));
@@ -223,6 +236,7 @@ impl Engine {
     ///
     /// # Errors
     /// The product or warehouse does not exist, or the count is below what is reserved.
+    #[doc = include_str!("../../docs/change_stock.md")]
     pub async fn change_stock(
         &self,
         key: StockKey,
@@ -248,6 +262,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, or a sku that is taken.
+    #[doc = include_str!("../../docs/create_product.md")]
     pub async fn create_product(&self, new: NewProduct) -> Result<Arc<Product>, Error> {
         product(self.change_catalogue(CatalogueCommand::CreateProduct(new)).await?)
     }
@@ -256,6 +271,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/change_catalogue_many.md")]
     pub async fn change_catalogue_many(
         &self,
         commands: Vec<CatalogueCommand>,
@@ -270,6 +286,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, a field out of range, a sku that is taken, or a recount below what is reserved.
+    #[doc = include_str!("../../docs/change_product.md")]
     pub async fn change_product(
         &self,
         id: ProductId,
@@ -285,6 +302,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, or no such product.
+    #[doc = include_str!("../../docs/archive_product.md")]
     pub async fn archive_product(
         &self,
         id: ProductId,
@@ -297,6 +315,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, or a warehouse that does not exist.
+    #[doc = include_str!("../../docs/create_shop.md")]
     pub async fn create_shop(&self, new: NewShop) -> Result<Arc<Shop>, Error> {
         shop(self.change_catalogue(CatalogueCommand::CreateShop(new)).await?)
     }
@@ -305,6 +324,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, a field out of range, or a warehouse that does not exist.
+    #[doc = include_str!("../../docs/change_shop.md")]
     pub async fn change_shop(
         &self,
         id: ShopId,
@@ -318,6 +338,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range.
+    #[doc = include_str!("../../docs/create_warehouse.md")]
     pub async fn create_warehouse(&self, new: NewWarehouse) -> Result<Arc<Warehouse>, Error> {
         warehouse(self.change_catalogue(CatalogueCommand::CreateWarehouse(new)).await?)
     }
@@ -326,6 +347,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, or a field out of range.
+    #[doc = include_str!("../../docs/change_warehouse.md")]
     pub async fn change_warehouse(
         &self,
         id: WarehouseId,
