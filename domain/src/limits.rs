@@ -1,4 +1,5 @@
 //! The named maxima of the domain. Each says why it stands where it stands.
+#![doc = include_str!("../docs/limits_module.md")]
 
 /// The most units one line, adjustment or policy may name: far above any real order, far below what sums could overflow.
 pub const QUANTITY_MAX: u64 = 1_000_000_000;

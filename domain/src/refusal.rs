@@ -6,6 +6,7 @@ use crate::{
 };
 
 /// Why a command had no effect. A value, not an exception: every one names what was wrong, and nothing has changed.
+#[doc = include_str!("../docs/refusal.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// A field of the command is out of its range or shape.
@@ -108,6 +109,7 @@ pub enum Refusal {
 }
 
 /// One demand that could not be met.
+#[doc = include_str!("../docs/shortage.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortage {
     /// Which product.
@@ -124,6 +126,7 @@ pub struct Shortage {
 
 impl Refusal {
     /// A refusal of the field at `field`.
+    #[doc = include_str!("../docs/refusal_invalid.md")]
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), detail: detail.into() }
     }

@@ -14,6 +14,7 @@ impl Order {
     ///
     /// # Errors
     /// The refusals of the state table; nothing changes then.
+    #[doc = include_str!("../../docs/order_decide.md")]
     pub fn decide(
         &self,
         command: &OrderCommand,
@@ -42,6 +43,7 @@ impl Order {
     }
 
     /// What can be asked of the order now, as status names.
+    #[doc = include_str!("../../docs/allowed_transitions.md")]
     #[must_use]
     pub fn allowed_transitions(&self) -> &'static [&'static str] {
         match self.status {
@@ -55,6 +57,7 @@ impl Order {
     }
 
     /// The event that follows placing when there is nothing to pay.
+    #[doc = include_str!("../../docs/paid_at_once.md")]
     #[must_use]
     pub fn paid_at_once(&self) -> Option<OrderEvent> {
         (self.placed.total() == 0)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 impl Order {
     /// A new order, as it was placed.
+    #[doc = include_str!("../../docs/order_new.md")]
     #[must_use]
     pub fn new(placed: Arc<Placed>) -> Self {
         let at = placed.at;
@@ -25,6 +26,7 @@ impl Order {
     }
 
     /// Moves the state by what happened.
+    #[doc = include_str!("../../docs/order_evolve.md")]
     pub fn evolve(&mut self, event: &OrderEvent) {
         self.version += 1;
         match event {

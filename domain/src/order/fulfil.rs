@@ -82,6 +82,7 @@ impl Order {
     }
 
     /// What a shipment takes from the stocks: for each parcel, where and what.
+    #[doc = include_str!("../../docs/consumes.md")]
     #[must_use]
     pub fn consumes(&self, parcels: &[Parcel]) -> Vec<(crate::StockKey, Take)> {
         parcels
