@@ -6,7 +6,7 @@ LOG  := $(DATA).log
 CARGO ?= cargo
 BIN := target/release/stockade
 
-.PHONY: run test build up down setup migrate seed bench lint doc help
+.PHONY: run test build up down setup migrate seed bench lint deny doc help
 
 run: build ## build, and serve on http://127.0.0.1:8080 with sample data, until Ctrl-C
 	$(BIN) serve --demo --data-dir $(DATA)
@@ -42,6 +42,9 @@ bench: ## the Criterion benches
 lint: ## formatting and lints, as CI checks them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## licences, advisories and banned crates; needs cargo-deny, and the network for the advisories
+	$(CARGO) deny --workspace --locked check
 
 doc: ## the library's documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked

@@ -23,6 +23,7 @@ const PAGE: usize = 4_096;
 const VIOLATIONS_MAX: usize = 1_000;
 
 /// What an audit found.
+#[doc = include_str!("../docs/audit_type.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// Events that were read.
@@ -36,6 +37,7 @@ pub struct Audit {
 }
 
 /// What `verify` found in a data directory.
+#[doc = include_str!("../docs/verified.md")]
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// The journal and the invariants.
@@ -51,6 +53,7 @@ pub struct Verified {
 }
 
 /// Why a data directory cannot be verified.
+#[doc = include_str!("../docs/verify_error.md")]
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// It cannot be read.
@@ -126,6 +129,7 @@ impl Engine {
     ///
     /// # Errors
     /// The journal cannot be read.
+    #[doc = include_str!("../docs/audit.md")]
     pub fn audit(&self) -> Result<Audit, EngineError> {
         let shared = self.shared();
         let unreadable =
@@ -159,6 +163,7 @@ impl Engine {
 ///
 /// # Errors
 /// The directory is in use or cannot be read, or the journal is damaged: with file and offset.
+#[doc = include_str!("../docs/verify.md")]
 pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
     let directory = DataDirectory::open_read_only(path)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(directory.journal()));

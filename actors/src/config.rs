@@ -5,6 +5,7 @@ pub use stockade_storage::Durability;
 use crate::OpenError;
 
 /// How an engine is set up. Every default works.
+#[doc = include_str!("../docs/config.md")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the data is; `None` keeps everything in memory, and it ends with the engine.
@@ -52,11 +53,13 @@ const WORK_MAX: usize = 16_777_216;
 
 impl Config {
     /// An engine on a data directory.
+    #[doc = include_str!("../docs/config_new.md")]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self { data_dir: Some(data_dir.into()), ..Self::in_memory() }
     }
 
     /// An engine without a data directory.
+    #[doc = include_str!("../docs/config_in_memory.md")]
     #[must_use]
     pub fn in_memory() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -76,6 +79,7 @@ impl Config {
     }
 
     /// The same, with a clock that only [`crate::Engine::advance`] moves.
+    #[doc = include_str!("../docs/with_virtual_clock.md")]
     #[must_use]
     pub fn with_virtual_clock(mut self, now_ms: u64) -> Self {
         self.virtual_clock = Some(now_ms);

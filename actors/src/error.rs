@@ -5,6 +5,7 @@ use stockade_storage::{DirectoryError, JournalError, StateError};
 use thiserror::Error;
 
 /// Why a call had no effect, or cannot say whether it had one.
+#[doc = include_str!("../docs/error.md")]
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Error {
     /// The rules say no. Nothing changed.
@@ -29,6 +30,7 @@ pub enum Error {
 }
 
 /// Why an engine cannot be opened. Nothing was changed.
+#[doc = include_str!("../docs/open_error.md")]
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The data directory cannot be used.

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::{Error, StockRow, door::Permit, shared::Shared};
 
 /// A transfer to be.
+#[doc = include_str!("../docs/new_transfer.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewTransfer {
     /// What moves.
@@ -36,6 +37,7 @@ pub struct NewTransfer {
 }
 
 /// What a catalogue command made or changed, as it is now.
+#[doc = include_str!("../docs/catalogue_thing.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum CatalogueThing {
     /// A product.

@@ -2,6 +2,9 @@
 //!
 //! Every stock and every order is an actor that processes its mailbox one message at a time, so that reserving needs no database
 //! locks. Nothing is answered before it is durable. See [`Engine`].
+//!
+//! The examples name what is in this crate and in `stockade_domain`. Where they begin with an `engine`, its clock stands still and it has
+//! one product, `ruler`: 3.50 USD, ten units in warehouse 1.
 
 mod answers;
 mod audit;

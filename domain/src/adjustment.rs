@@ -1,4 +1,5 @@
 //! An adjustment: one or many stocks corrected together, all or nothing.
+#![doc = include_str!("../docs/adjustment_module.md")]
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::{
 };
 
 /// Why stock is corrected.
+#[doc = include_str!("../docs/reason.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// Goods came in.
@@ -31,6 +33,7 @@ pub enum Reason {
 }
 
 /// What is asked.
+#[doc = include_str!("../docs/adjust.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adjust {
     /// Which stocks, by how much; the same stock twice is summed.
@@ -42,6 +45,7 @@ pub struct Adjust {
 }
 
 /// An adjustment that was decided. It has no further life: its event is its state.
+#[doc = include_str!("../docs/adjusted.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjusted {
     /// Its id.
@@ -57,6 +61,7 @@ pub struct Adjusted {
 }
 
 /// What happened.
+#[doc = include_str!("../docs/adjustment_event.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdjustmentEvent {
     /// Stocks were corrected; adopts the minuses that were taken, gives the pluses.
@@ -65,6 +70,7 @@ pub enum AdjustmentEvent {
 
 impl Reason {
     /// Its name, as clients write it.
+    #[doc = include_str!("../docs/reason_name.md")]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -78,6 +84,7 @@ impl Reason {
     }
 
     /// The reason of this name.
+    #[doc = include_str!("../docs/reason_from_name.md")]
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Received, Self::Damaged, Self::Lost, Self::Found, Self::Returned, Self::Correction]
@@ -91,6 +98,7 @@ impl Adjust {
     ///
     /// # Errors
     /// No stock, too many, a delta out of range, or nothing left.
+    #[doc = include_str!("../docs/adjust_check.md")]
     pub fn check(&self) -> Result<Vec<StockDelta>, Refusal> {
         if self.deltas.is_empty() || self.deltas.len() > ADJUSTMENT_LINES_MAX {
             let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
@@ -120,6 +128,7 @@ impl Adjust {
     }
 
     /// The decision, once every minus was taken.
+    #[doc = include_str!("../docs/adjust_decide.md")]
     #[must_use]
     pub fn decide(
         self,
@@ -139,6 +148,7 @@ impl Adjust {
 }
 
 /// What deltas take from stocks before they are decided.
+#[doc = include_str!("../docs/adjustment_takes.md")]
 pub fn takes(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Take)> {
     deltas
         .iter()
@@ -147,6 +157,7 @@ pub fn takes(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Take)> {
 }
 
 /// What deltas give to stocks once they are decided.
+#[doc = include_str!("../docs/adjustment_gives.md")]
 pub fn gives(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Give)> {
     deltas
         .iter()
@@ -156,6 +167,7 @@ pub fn gives(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Give)> {
 
 impl AdjustmentEvent {
     /// Its owner.
+    #[doc = include_str!("../docs/adjustment_owner.md")]
     #[must_use]
     pub fn owner(&self) -> Owner {
         let Self::Adjusted(adjusted) = self;

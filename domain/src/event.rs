@@ -9,6 +9,7 @@ use crate::{
 /// might change.
 ///
 /// The order of variants and fields, here and in every event, is the stored format: only ever append.
+#[doc = include_str!("../docs/event.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// At a stock.

@@ -2,6 +2,7 @@
 //!
 //! Stocks count their own moves. The ledger never looks at those: it adds up what owners decided (products, adjustments,
 //! shipments, returns, transfers, recounts). That both come to the same number is the proof that units are conserved.
+#![doc = include_str!("../docs/ledger_module.md")]
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 /// What is on hand by decisions alone.
+#[doc = include_str!("../docs/ledger.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     on_hand: FxHashMap<StockKey, i64>,
@@ -27,6 +29,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Adds up one event.
+    #[doc = include_str!("../docs/ledger_apply.md")]
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Stock(StockEvent::Recounted { stock, from, to, .. }) => {
@@ -57,6 +60,7 @@ impl Ledger {
 
     /// What must be on hand everywhere, given what is in flight: taken and not decided is gone already, decided and not given
     /// is not there yet.
+    #[doc = include_str!("../docs/ledger_expected.md")]
     #[must_use]
     pub fn expected(&self, open: &OpenTable) -> FxHashMap<StockKey, i64> {
         let mut expected = self.on_hand.clone();

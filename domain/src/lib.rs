@@ -37,4 +37,5 @@ pub use refusal::{Refusal, Shortage};
 pub use time::{ClockEvent, ClockSteps, Timestamp};
 
 /// A count of units of one product. Always checked arithmetic; see [`limits`] for what one request may name.
+#[doc = include_str!("../docs/quantity.md")]
 pub type Quantity = u64;

@@ -4,6 +4,14 @@ use std::{
 };
 
 /// How the REST surface is set up. Every default works.
+///
+/// ```
+/// use stockade_http::HttpConfig;
+///
+/// let config = HttpConfig { listen: vec!["127.0.0.1:9000".parse()?], workers: 1, ..HttpConfig::default() };
+/// assert_eq!(config.listen[0].port(), 9000);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
     /// Where to listen. While there is no authentication only loopback addresses are accepted.

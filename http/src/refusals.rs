@@ -120,6 +120,10 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         Refusal::ReservationReleased(id) => {
             (S::CONFLICT, Code::IllegalTransition, about("reservation", id.0))
         }
+        // Not converted: that would be told for ever of an order that may come to nothing.
+        Refusal::ReservationClaimed(id) => {
+            (S::CONFLICT, Code::IllegalTransition, about("reservation", id.0))
+        }
         Refusal::ReservationConverted { reservation, .. } => {
             (S::CONFLICT, Code::ReservationConverted, about("reservation", reservation.0))
         }
@@ -227,6 +231,7 @@ mod tests {
             (illegal, 409, "illegal_transition"),
             (Refusal::ReservationExpired(reservation), 410, "reservation_expired"),
             (Refusal::ReservationReleased(reservation), 409, "illegal_transition"),
+            (Refusal::ReservationClaimed(reservation), 409, "illegal_transition"),
             (Refusal::ReservationConverted { reservation, order }, 409, "reservation_converted"),
             (Refusal::TooManyHolds, 429, "too_many_holds"),
             (Refusal::TransferClosed(TransferId(7)), 409, "transfer_closed"),

@@ -23,6 +23,7 @@ use crate::{
 };
 
 /// How the orders of a batch stand to each other.
+#[doc = include_str!("../../docs/batch_mode.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchMode {
     /// Each is placed or refused by itself.
@@ -78,6 +79,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`] with every short line, or another refusal; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/place_order.md")]
     pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
         let lane = self.lane_of_request(&request);
         let lines = lines_of_request(&request);
@@ -88,6 +90,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many orders or lines in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/place_orders.md")]
     pub async fn place_orders(
         &self,
         requests: Vec<PlaceOrder>,
@@ -110,6 +113,7 @@ impl Engine {
     ///
     /// # Errors
     /// The refusals of the order's state table.
+    #[doc = include_str!("../../docs/change_order.md")]
     pub async fn change_order(&self, id: OrderId, command: OrderCommand) -> Result<Order, Error> {
         let lane = self.shared().lane_of_id(id.0);
         self.run(lane, self.lines_of(id), |reply| Job::Order { id, command, reply }).await
@@ -119,6 +123,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/change_orders.md")]
     pub async fn change_orders(
         &self,
         commands: Vec<(OrderId, OrderCommand)>,
@@ -135,6 +140,7 @@ impl Engine {
     ///
     /// # Errors
     /// Nothing is due, too much, or the order has ended.
+    #[doc = include_str!("../../docs/pay_order.md")]
     pub async fn pay_order(&self, id: OrderId, amount: Option<Amount>) -> Result<Order, Error> {
         let command = OrderCommand::Pay { amount, method: None, reference: None };
         self.change_order(id, command).await
@@ -144,6 +150,7 @@ impl Engine {
     ///
     /// # Errors
     /// The order has ended otherwise.
+    #[doc = include_str!("../../docs/cancel_order.md")]
     pub async fn cancel_order(&self, id: OrderId, reason: Option<String>) -> Result<Order, Error> {
         self.change_order(id, OrderCommand::Cancel { lines: None, reason }).await
     }
@@ -158,6 +165,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`], an inactive warehouse, or too many holds.
+    #[doc = include_str!("../../docs/reserve.md")]
     pub async fn reserve(&self, request: PlaceHold) -> Result<Hold, Error> {
         let lane = lane_of_new_hold(self.shared(), &request);
         let lines = request.lines.len();
@@ -168,6 +176,7 @@ impl Engine {
     ///
     /// # Errors
     /// It has ended, or belongs to an order.
+    #[doc = include_str!("../../docs/extend_reservation.md")]
     pub async fn extend_reservation(&self, id: ReservationId, ttl_ms: u64) -> Result<Hold, Error> {
         self.change_hold(id, HoldCommand::Extend { ttl_ms }).await
     }
@@ -176,6 +185,7 @@ impl Engine {
     ///
     /// # Errors
     /// It has expired, or belongs to an order.
+    #[doc = include_str!("../../docs/release_reservation.md")]
     pub async fn release_reservation(&self, id: ReservationId) -> Result<Hold, Error> {
         self.change_hold(id, HoldCommand::Release).await
     }
@@ -191,6 +201,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`]: reserved units do not travel.
+    #[doc = include_str!("../../docs/transfer.md")]
     pub async fn transfer(&self, request: NewTransfer) -> Result<Transfer, Error> {
         let lane = self.shared().lane_of_product(request.product);
         self.run(lane, COMMAND_LINES, |reply| Job::Transfer { request, reply }).await
@@ -200,6 +211,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::TransferClosed`], or more units than are on the road.
+    #[doc = include_str!("../../docs/change_transfer.md")]
     pub async fn change_transfer(
         &self,
         id: TransferId,
@@ -213,6 +225,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
+    #[doc = include_str!("../../docs/adjust.md")]
     pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
         let first = request.deltas.first().map(|delta| delta.stock.product);
         let lane = first.map_or(0, |product| self.shared().lane_of_product(product));
@@ -224,6 +237,7 @@ impl Engine {
     ///
     /// # Errors
     /// The product or warehouse does not exist, or the count is below what is reserved.
+    #[doc = include_str!("../../docs/change_stock.md")]
     pub async fn change_stock(
         &self,
         key: StockKey,
@@ -249,6 +263,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, or a sku that is taken.
+    #[doc = include_str!("../../docs/create_product.md")]
     pub async fn create_product(&self, new: NewProduct) -> Result<Arc<Product>, Error> {
         product(self.change_catalogue(CatalogueCommand::CreateProduct(new)).await?)
     }
@@ -257,6 +272,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/change_catalogue_many.md")]
     pub async fn change_catalogue_many(
         &self,
         commands: Vec<CatalogueCommand>,
@@ -271,6 +287,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, a field out of range, a sku that is taken, or a recount below what is reserved.
+    #[doc = include_str!("../../docs/change_product.md")]
     pub async fn change_product(
         &self,
         id: ProductId,
@@ -286,6 +303,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, or no such product.
+    #[doc = include_str!("../../docs/archive_product.md")]
     pub async fn archive_product(
         &self,
         id: ProductId,
@@ -298,6 +316,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, or a warehouse that does not exist.
+    #[doc = include_str!("../../docs/create_shop.md")]
     pub async fn create_shop(&self, new: NewShop) -> Result<Arc<Shop>, Error> {
         shop(self.change_catalogue(CatalogueCommand::CreateShop(new)).await?)
     }
@@ -306,6 +325,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, a field out of range, or a warehouse that does not exist.
+    #[doc = include_str!("../../docs/change_shop.md")]
     pub async fn change_shop(
         &self,
         id: ShopId,
@@ -319,6 +339,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range.
+    #[doc = include_str!("../../docs/create_warehouse.md")]
     pub async fn create_warehouse(&self, new: NewWarehouse) -> Result<Arc<Warehouse>, Error> {
         warehouse(self.change_catalogue(CatalogueCommand::CreateWarehouse(new)).await?)
     }
@@ -327,6 +348,7 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, or a field out of range.
+    #[doc = include_str!("../../docs/change_warehouse.md")]
     pub async fn change_warehouse(
         &self,
         id: WarehouseId,

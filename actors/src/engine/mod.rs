@@ -85,6 +85,7 @@ struct Threads {
 }
 
 /// What opening found and did.
+#[doc = include_str!("../../docs/opened_type.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Opened {
     /// Whether there was nothing yet.
@@ -111,6 +112,7 @@ impl Engine {
     /// # Errors
     /// A directory that another process uses, a damaged journal (with file and offset), or a setting out of range. Nothing is
     /// changed then.
+    #[doc = include_str!("../../docs/open.md")]
     pub fn open(config: Config) -> Result<Self, OpenError> {
         open::open(&config)
     }
@@ -120,6 +122,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::open`].
+    #[doc = include_str!("../../docs/open_on.md")]
     pub fn open_on(disk: Arc<dyn Disk>, config: &Config) -> Result<Self, OpenError> {
         open::open_on(disk, None, config)
     }
@@ -128,17 +131,20 @@ impl Engine {
     ///
     /// # Errors
     /// Only when the operating system refuses a thread.
+    #[doc = include_str!("../../docs/in_memory.md")]
     pub fn in_memory() -> Result<Self, OpenError> {
         Self::open(Config::in_memory())
     }
 
     /// What opening found and did.
+    #[doc = include_str!("../../docs/opened.md")]
     #[must_use]
     pub fn opened(&self) -> &Opened {
         &self.inner.opened
     }
 
     /// Engine time now.
+    #[doc = include_str!("../../docs/now.md")]
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared().clock.now()
@@ -149,6 +155,7 @@ impl Engine {
     ///
     /// # Errors
     /// The engine has stopped.
+    #[doc = include_str!("../../docs/advance.md")]
     pub async fn advance(&self, by: Duration) -> Result<bool, Error> {
         if self.shared().is_stopped() {
             return Err(self.shared().stopped_error());
@@ -163,6 +170,7 @@ impl Engine {
     }
 
     /// Whether a jump of the wall clock has frozen expiry.
+    #[doc = include_str!("../../docs/is_clock_frozen.md")]
     #[must_use]
     pub fn is_clock_frozen(&self) -> bool {
         self.shared().clock.is_frozen()
@@ -172,6 +180,7 @@ impl Engine {
     ///
     /// # Errors
     /// The engine has stopped.
+    #[doc = include_str!("../../docs/confirm_clock.md")]
     pub fn confirm_clock(&self) -> Result<(), Error> {
         self.shared().turn_clock(Clock::confirm)
     }
@@ -181,6 +190,7 @@ impl Engine {
     ///
     /// The engine keeps `tell` until then: an [`Engine`] inside it keeps the engine alive, so that only [`Engine::shutdown`]
     /// ends it.
+    #[doc = include_str!("../../docs/on_stopped.md")]
     pub fn on_stopped(&self, tell: impl FnOnce(&str) + Send + 'static) {
         self.shared().on_stopped(Box::new(tell));
     }
@@ -190,6 +200,7 @@ impl Engine {
     ///
     /// # Errors
     /// The engine had stopped, or the journal failed at the last moment.
+    #[doc = include_str!("../../docs/shutdown.md")]
     pub fn shutdown(&self) -> Result<(), Error> {
         self.inner.shutdown()
     }

@@ -14,6 +14,7 @@ use super::Engine;
 use crate::{Error, OrderFilter, OrderHistory, StockFilter, StockRow};
 
 /// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
+#[doc = include_str!("../../docs/catalogue_view.md")]
 pub struct CatalogueView<'a>(RwLockReadGuard<'a, Catalogue>);
 
 impl std::ops::Deref for CatalogueView<'_> {
@@ -27,12 +28,14 @@ impl std::ops::Deref for CatalogueView<'_> {
 /// Queries see everything that was answered before they were asked.
 impl Engine {
     /// Products, shops and warehouses.
+    #[doc = include_str!("../../docs/catalogue.md")]
     #[must_use]
     pub fn catalogue(&self) -> CatalogueView<'_> {
         CatalogueView(self.shared().read.catalogue.read_recursive())
     }
 
     /// What a product has: (on hand in all warehouses, what can be ordered of a shop or, without one, of all active ones).
+    #[doc = include_str!("../../docs/product_stock.md")]
     #[must_use]
     pub fn product_stock(
         &self,
@@ -43,12 +46,14 @@ impl Engine {
     }
 
     /// One stock's counts; a stock that nothing happened to yet is empty.
+    #[doc = include_str!("../../docs/stock.md")]
     #[must_use]
     pub fn stock(&self, key: StockKey) -> StockRow {
         self.shared().read.stock_row(key)
     }
 
     /// Up to `limit` stocks after `after`, by product and warehouse.
+    #[doc = include_str!("../../docs/stocks.md")]
     #[must_use]
     pub fn stocks(
         &self,
@@ -60,12 +65,14 @@ impl Engine {
     }
 
     /// An order.
+    #[doc = include_str!("../../docs/order.md")]
     #[must_use]
     pub fn order(&self, id: OrderId) -> Option<Order> {
         self.shared().read.orders.with(id.0, |order| order.now.clone())
     }
 
     /// Up to `limit` orders with an id above `after`, by id.
+    #[doc = include_str!("../../docs/orders.md")]
     #[must_use]
     pub fn orders(&self, filter: &OrderFilter, after: u64, limit: usize) -> Vec<Order> {
         self.shared().read.orders_after(filter, after, limit)
@@ -75,6 +82,7 @@ impl Engine {
     ///
     /// # Errors
     /// No such order, or the journal cannot be read.
+    #[doc = include_str!("../../docs/order_history.md")]
     pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
         let read = &self.shared().read;
         let events = read.order_events(id).ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
@@ -93,12 +101,14 @@ impl Engine {
     }
 
     /// A hold.
+    #[doc = include_str!("../../docs/reservation.md")]
     #[must_use]
     pub fn reservation(&self, id: ReservationId) -> Option<Hold> {
         self.shared().read.holds.get(id.0)
     }
 
     /// Up to `limit` holds with an id above `after` that fit, by id.
+    #[doc = include_str!("../../docs/reservations.md")]
     #[must_use]
     pub fn reservations(
         &self,
@@ -117,12 +127,14 @@ impl Engine {
     }
 
     /// A transfer.
+    #[doc = include_str!("../../docs/transfer_of.md")]
     #[must_use]
     pub fn transfer_of(&self, id: TransferId) -> Option<Transfer> {
         self.shared().read.transfers.get(id.0)
     }
 
     /// Up to `limit` transfers with an id above `after` that fit, by id.
+    #[doc = include_str!("../../docs/transfers.md")]
     #[must_use]
     pub fn transfers(
         &self,
@@ -144,6 +156,7 @@ impl Engine {
     ///
     /// # Errors
     /// The refusals that placing it would meet before any stock is asked.
+    #[doc = include_str!("../../docs/plan.md")]
     pub fn plan(&self, request: &PlaceOrder) -> Result<Plan, Error> {
         let read = &self.shared().read;
         let quote = request.quote(&read.catalogue.read(), read.catalogue_at())?;

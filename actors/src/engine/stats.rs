@@ -6,6 +6,7 @@ use stockade_storage::JournalStats;
 use super::Engine;
 
 /// What an engine says about itself.
+#[doc = include_str!("../../docs/stats_type.md")]
 #[derive(Clone, Debug)]
 pub struct Stats {
     /// The last event that readers see.
@@ -40,6 +41,7 @@ pub struct Stats {
 
 impl Engine {
     /// What the engine says about itself.
+    #[doc = include_str!("../../docs/stats.md")]
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = self.shared();
@@ -68,11 +70,13 @@ impl Engine {
     ///
     /// # Errors
     /// Why it cannot.
+    #[doc = include_str!("../../docs/ready.md")]
     pub fn ready(&self) -> Result<(), crate::Error> {
         self.shared().check_open()
     }
 
     /// A hash of everything that is committed: the same after a restart, with or without the state on sled.
+    #[doc = include_str!("../../docs/digest.md")]
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.shared().read.digest()

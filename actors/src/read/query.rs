@@ -12,6 +12,7 @@ use stockade_domain::{
 use super::ReadSide;
 
 /// One stock's counts.
+#[doc = include_str!("../../docs/stock_row.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockRow {
     /// Which stock.
@@ -33,6 +34,7 @@ pub struct StockRow {
 }
 
 /// Which stocks to list.
+#[doc = include_str!("../../docs/stock_filter.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StockFilter {
     /// Of this product.
@@ -44,6 +46,7 @@ pub struct StockFilter {
 }
 
 /// Which orders to list.
+#[doc = include_str!("../../docs/order_filter.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
     /// Of this customer.
@@ -65,6 +68,7 @@ pub struct OrderFilter {
 }
 
 /// One event of an order's history.
+#[doc = include_str!("../../docs/order_history_type.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderHistory {
     /// Its place in the journal.

@@ -18,6 +18,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// A field out of range, a sku that is taken, an id that does not exist, or a stale version.
+    #[doc = include_str!("../../docs/catalogue_decide.md")]
     pub fn decide(
         &self,
         command: &CatalogueCommand,

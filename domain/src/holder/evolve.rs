@@ -3,6 +3,7 @@ use crate::{ProductId, ReservationId, Timestamp};
 
 impl Hold {
     /// A hold as it was placed.
+    #[doc = include_str!("../../docs/hold_new.md")]
     #[must_use]
     pub fn new(placed: &HoldPlaced) -> Self {
         Self {
@@ -24,6 +25,7 @@ impl Hold {
     }
 
     /// Moves the state by what happened to this hold.
+    #[doc = include_str!("../../docs/hold_evolve.md")]
     pub fn evolve(&mut self, event: &HoldEvent) {
         self.version += 1;
         match event {
@@ -57,6 +59,7 @@ impl Hold {
     }
 
     /// Loses the lines of these products to a newer hold; without any line left it is released.
+    #[doc = include_str!("../../docs/hold_lose.md")]
     pub fn lose(&mut self, products: &[(ProductId, crate::Quantity)], at: Timestamp) {
         let named = |product: ProductId| products.iter().any(|(lost, _)| *lost == product);
         let mut kept = Vec::new();
@@ -83,6 +86,7 @@ impl Hold {
 
 impl Holder {
     /// Moves the state by what happened to one of its holds.
+    #[doc = include_str!("../../docs/holder_evolve.md")]
     pub fn evolve(&mut self, event: &HoldEvent) {
         if let HoldEvent::Placed(placed) = event {
             for replaced in &placed.replaces {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 impl Order {
     /// A new order, as it was placed.
+    #[doc = include_str!("../../docs/order_new.md")]
     #[must_use]
     pub fn new(placed: Arc<Placed>) -> Self {
         let at = placed.at;
@@ -25,6 +26,7 @@ impl Order {
     }
 
     /// Moves the state by what happened.
+    #[doc = include_str!("../../docs/order_evolve.md")]
     pub fn evolve(&mut self, event: &OrderEvent) {
         self.version += 1;
         match event {
@@ -35,9 +37,12 @@ impl Order {
                 self.payments.push(Payment::clone(payment));
             }
             OrderEvent::Paid { at, .. } => {
+                // An order that is closed stays what it is: paid and expired at once, the invariants tell.
+                if self.status == Status::PendingPayment {
+                    self.status = Status::Paid;
+                }
                 self.paid_at = Some(*at);
-                self.status = Status::Paid;
-                self.settle(*at);
+                self.updated_at = *at;
             }
             OrderEvent::Expired(given) => {
                 self.give_up(given);

@@ -3,6 +3,7 @@
 //! What was agreed when it was placed never changes and is shared ([`Placed`]); what has happened since is small. Its status is
 //! mostly a consequence of its quantities (see `Order::settle`), so that no event can leave the two telling different
 //! stories.
+#![doc = include_str!("../../docs/order_module.md")]
 
 mod decide;
 mod event;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 /// Everything agreed when an order was placed.
+#[doc = include_str!("../../docs/placed_type.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// Its id.
@@ -52,6 +54,7 @@ pub struct Placed {
 }
 
 /// One line of an order.
+#[doc = include_str!("../../docs/line.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// What.
@@ -63,6 +66,7 @@ pub struct Line {
 }
 
 /// What is seldom given with an order.
+#[doc = include_str!("../../docs/details.md")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Details {
     /// Where to ship to.
@@ -87,6 +91,7 @@ impl Details {
 }
 
 /// Where to ship to: enough to find the nearest warehouse.
+#[doc = include_str!("../../docs/ship_to.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipTo {
     /// Degrees north, in millionths.
@@ -96,6 +101,7 @@ pub struct ShipTo {
 }
 
 /// How far an order has come.
+#[doc = include_str!("../../docs/status.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// Reserved until the payment deadline.
@@ -117,6 +123,7 @@ pub enum Status {
 }
 
 /// The state of one order.
+#[doc = include_str!("../../docs/order.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// What was agreed.
@@ -146,6 +153,7 @@ pub struct Order {
 }
 
 /// What became of one allocation. The rest of its quantity is still reserved.
+#[doc = include_str!("../../docs/progress.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Units that left the warehouse.
@@ -157,6 +165,7 @@ pub struct Progress {
 }
 
 /// Shipments, returns and words about them.
+#[doc = include_str!("../../docs/history.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Shipments, in order.
@@ -170,6 +179,7 @@ pub struct History {
 }
 
 /// A payment.
+#[doc = include_str!("../../docs/payment.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// In minor units.
@@ -183,6 +193,7 @@ pub struct Payment {
 }
 
 /// Units of one allocation that move together.
+#[doc = include_str!("../../docs/parcel.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
     /// Index of the allocation.
@@ -192,6 +203,7 @@ pub struct Parcel {
 }
 
 /// A shipment.
+#[doc = include_str!("../../docs/shipment.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipment {
     /// What left.
@@ -205,6 +217,7 @@ pub struct Shipment {
 }
 
 /// A return.
+#[doc = include_str!("../../docs/return.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Return {
     /// What came back.
@@ -218,6 +231,7 @@ pub struct Return {
 }
 
 /// How many of a product a command is about.
+#[doc = include_str!("../../docs/line_quantity.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineQuantity {
     /// Which product.
@@ -227,6 +241,7 @@ pub struct LineQuantity {
 }
 
 /// What can be asked of an order.
+#[doc = include_str!("../../docs/order_command.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderCommand {
     /// Record a payment; all that is due when no amount is named.
@@ -258,9 +273,9 @@ pub enum OrderCommand {
     },
     /// It arrived.
     Deliver,
-    /// Shipped units came back: all of them, or the lines named.
+    /// Shipped units came back: all of the order, or the lines named.
     Return {
-        /// Which lines; none named means all.
+        /// Which lines; none named means all, and then nothing may be waiting to be shipped.
         lines: Option<Vec<LineQuantity>>,
         /// Whether to put them back on the shelf.
         restock: bool,
@@ -276,24 +291,28 @@ pub enum OrderCommand {
 
 impl Placed {
     /// What all lines cost together, in minor units.
+    #[doc = include_str!("../../docs/placed_total.md")]
     #[must_use]
     pub fn total(&self) -> Amount {
         self.lines.iter().map(|line| line.unit_price * line.quantity as Amount).sum()
     }
 
     /// When it expires if unpaid.
+    #[doc = include_str!("../../docs/payment_deadline.md")]
     #[must_use]
     pub fn payment_deadline(&self) -> Timestamp {
         self.at.plus_ms(self.payment_deadline_ms)
     }
 
     /// The stock an allocation draws from.
+    #[doc = include_str!("../../docs/placed_stock.md")]
     #[must_use]
     pub fn stock(&self, allocation: &Allocation) -> StockKey {
         StockKey::new(allocation.warehouse, self.lines[allocation.line as usize].product)
     }
 
     /// The key under which the stock keeps an allocation.
+    #[doc = include_str!("../../docs/placed_entry.md")]
     #[must_use]
     pub fn entry(&self, allocation: &Allocation) -> Owner {
         allocation.hold.map_or_else(|| Owner::order(self.id), Owner::hold)
@@ -302,6 +321,7 @@ impl Placed {
 
 impl Status {
     /// Its name, as clients write it.
+    #[doc = include_str!("../../docs/status_name.md")]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -319,18 +339,21 @@ impl Status {
 
 impl Order {
     /// Its id.
+    #[doc = include_str!("../../docs/order_id_of.md")]
     #[must_use]
     pub fn id(&self) -> OrderId {
         self.placed.id
     }
 
     /// What became of the allocation with this index.
+    #[doc = include_str!("../../docs/order_progress.md")]
     #[must_use]
     pub fn progress(&self, allocation: usize) -> Progress {
         self.progress.get(allocation).copied().unwrap_or_default()
     }
 
     /// How many units of the allocation with this index are still reserved.
+    #[doc = include_str!("../../docs/order_reserved.md")]
     #[must_use]
     pub fn reserved(&self, allocation: usize) -> Quantity {
         let progress = self.progress(allocation);
@@ -338,6 +361,7 @@ impl Order {
     }
 
     /// What became of a line: (still reserved, its progress).
+    #[doc = include_str!("../../docs/order_line.md")]
     #[must_use]
     pub fn line(&self, line: usize) -> (Quantity, Progress) {
         let mut reserved = 0;

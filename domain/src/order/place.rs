@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// What a buyer asks for.
+#[doc = include_str!("../../docs/place_order_type.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceOrder {
     /// In which shop.
@@ -30,6 +31,7 @@ pub struct PlaceOrder {
 }
 
 /// An order priced and ready to be allocated.
+#[doc = include_str!("../../docs/quote.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quote {
     /// Of the shop.
@@ -61,6 +63,7 @@ impl Quote {
 
 impl PlaceOrder {
     /// An order of these lines from a shop, and nothing else.
+    #[doc = include_str!("../../docs/place_order_new.md")]
     #[must_use]
     pub fn new(shop: ShopId, lines: Vec<LineQuantity>) -> Self {
         Self {
@@ -78,6 +81,7 @@ impl PlaceOrder {
     ///
     /// # Errors
     /// A field out of range, or a product that this shop cannot sell now.
+    #[doc = include_str!("../../docs/place_order_quote.md")]
     pub fn quote(&self, catalogue: &Catalogue, priced_at: Sequence) -> Result<Quote, Refusal> {
         let shop = catalogue.shop(self.shop)?;
         self.check_reservations()?;
@@ -162,12 +166,14 @@ impl PlaceOrder {
 
 impl Quote {
     /// The lines as (product, quantity), for the planner.
+    #[doc = include_str!("../../docs/quote_wanted.md")]
     #[must_use]
     pub fn wanted(&self) -> Vec<(ProductId, Quantity)> {
         self.lines.iter().map(|line| (line.product, line.quantity)).collect()
     }
 
     /// The order, once every line is allocated. The decision that adopts what was reserved and claimed for it.
+    #[doc = include_str!("../../docs/quote_place.md")]
     #[must_use]
     pub fn place(
         self,
