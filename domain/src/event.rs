@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OwnerKind, adjustment::AdjustmentEvent, catalogue::CatalogueEvent, holder::HoldEvent,
-    order::OrderEvent, stock::StockEvent, transfer::TransferEvent,
+    OwnerKind, account::AccountEvent, adjustment::AdjustmentEvent, catalogue::CatalogueEvent,
+    holder::HoldEvent, order::OrderEvent, stock::StockEvent, transfer::TransferEvent,
 };
 
 /// Everything that can have happened. Facts in the past tense, complete in themselves: replaying them needs no rule that
@@ -30,6 +30,8 @@ pub enum Event {
         /// The first id that is not leased.
         up_to: u64,
     },
+    /// Among the accounts.
+    Account(AccountEvent),
 }
 
 macro_rules! from {
@@ -49,4 +51,5 @@ from!(
     Catalogue(CatalogueEvent),
     Transfer(TransferEvent),
     Adjustment(AdjustmentEvent),
+    Account(AccountEvent),
 );

@@ -41,6 +41,12 @@ ids! {
     AdjustmentId,
     /// A customer.
     CustomerId,
+    /// A signed-in device.
+    SessionId,
+    /// A key by which a machine signs in.
+    ApiKeyId,
+    /// Where in the keyring the key of an account is.
+    KeySlot,
 }
 
 /// One stock: one product in one warehouse.

@@ -60,7 +60,7 @@ pub fn part(event: &Event) -> Part {
             let AdjustmentEvent::Adjusted(adjusted) = event;
             Part::Decided(event.owner(), 0, adjustment::gives(&adjusted.deltas).collect())
         }
-        Event::IdsLeased { .. } => Part::Alone,
+        Event::IdsLeased { .. } | Event::Account(_) => Part::Alone,
     }
 }
 
@@ -92,7 +92,8 @@ fn order_part(event: &OrderEvent) -> Part {
         OrderEvent::PaymentRecorded { .. }
         | OrderEvent::Paid { .. }
         | OrderEvent::Delivered { .. }
-        | OrderEvent::Refunded { .. } => Part::Alone,
+        | OrderEvent::Refunded { .. }
+        | OrderEvent::Personal { .. } => Part::Alone,
     }
 }
 
