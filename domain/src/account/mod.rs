@@ -8,6 +8,8 @@ mod command;
 mod decide;
 mod evolve;
 mod personal;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -274,7 +276,7 @@ impl Account {
         self.identity.is_none()
     }
 
-    fn logins(&self) -> impl Iterator<Item = Fingerprint> {
+    pub(crate) fn logins(&self) -> impl Iterator<Item = Fingerprint> {
         self.identity.iter().flat_map(|identity| [identity.email, identity.username]).flatten()
     }
 }
@@ -305,6 +307,10 @@ impl Accounts {
     #[must_use]
     pub fn by_login(&self, login: Fingerprint) -> Option<&Arc<Account>> {
         self.logins.get(&login).and_then(|id| self.get(*id))
+    }
+
+    pub(crate) fn login_count(&self) -> usize {
+        self.logins.len()
     }
 
     /// Customers with an id above `after`, by id.
