@@ -204,7 +204,7 @@ fn after_shutdown_every_call_says_so_and_what_was_under_way_is_done() {
     assert_eq!(stock_of(&engine, thing).1, placed);
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
