@@ -107,6 +107,7 @@ impl Auditor {
             reasons.hold(hold);
             true
         });
+        invariants::check_accounts(&self.read.accounts.read(), &mut found);
         let mut road = Road::default();
         self.read.transfers.visit(0, |_, transfer| {
             road.transfer(transfer);

@@ -4,6 +4,7 @@
 //! encoding and writing happen on a thread of their own. Stocks are kept without their entries: who holds what is what live
 //! orders, holds and open workflows say, and is added up again when it is read back.
 
+mod accounts;
 mod load;
 mod write;
 
@@ -25,10 +26,15 @@ enum Kind {
     Products = b'p',
     Shops = b'S',
     Warehouses = b'W',
+    Customers = b'c',
+    Accounts = b'A',
     /// The steps of the clock: one page.
-    Clock = b'c',
-    /// The open table, leases and the catalogue's position: one page.
-    Rest = b'r',
+    Clock = b'C',
+    /// API keys and counts: one page.
+    AccountsRest = b'k',
+    /// The open table, leases and the catalogue's position: one page. Pages of another layout than today's have another letter
+    /// here (`r` was the first), so that they are not misread.
+    Rest = b'R',
 }
 
 impl Kind {
@@ -49,6 +55,9 @@ impl Kind {
             Self::Products,
             Self::Shops,
             Self::Warehouses,
+            Self::Customers,
+            Self::Accounts,
+            Self::AccountsRest,
             Self::Clock,
             Self::Rest,
         ];

@@ -58,6 +58,9 @@ pub enum OpenError {
         /// What would be right.
         detail: String,
     },
+    /// The keyring cannot be used.
+    #[error("secrets/keyring {0}")]
+    Keyring(String),
     /// The operating system refuses a thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -18,7 +18,12 @@ use stockade_domain::{
 };
 use tokio::sync::oneshot;
 
-use crate::{Error, StockRow, door::Permit, shared::Shared};
+use crate::{
+    Error, StockRow,
+    door::Permit,
+    shared::Shared,
+    workflow::{AccountRequest, AccountThing},
+};
 
 /// A transfer to be.
 #[doc = include_str!("../docs/new_transfer.md")]
@@ -115,6 +120,10 @@ pub(crate) enum Job {
         command: CatalogueCommand,
         reply: Reply<CatalogueThing>,
     },
+    Account {
+        request: AccountRequest,
+        reply: Reply<AccountThing>,
+    },
     Stock {
         key: StockKey,
         command: StockCommand,
@@ -141,6 +150,7 @@ pub(crate) enum MailboxKey {
     Holder(HolderKey),
     Transfer(TransferId),
     Catalogue,
+    Accounts,
 }
 
 /// Jobs for one lane.

@@ -22,11 +22,13 @@ mod lane;
 mod read;
 mod shared;
 mod stock;
+mod token;
+mod vault;
 mod workflow;
 
 pub use audit::{Audit, Verified, VerifyError, verify};
 pub use config::{Config, Durability};
-pub use engine::{BatchMode, CatalogueView, Engine, Opened, Stats};
+pub use engine::{BatchMode, CatalogueView, Engine, Opened, SignedIn, Stats};
 pub use error::{Error, OpenError};
 pub use job::{CatalogueThing, NewTransfer};
 pub use read::{OrderFilter, OrderHistory, StockFilter, StockRow};

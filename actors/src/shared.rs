@@ -15,7 +15,7 @@ use stockade_storage::{AppendError, Group, Journal};
 
 use crate::{
     Config, Error, answers::Answers, clock::Clock, deadlines::Deadlines, door::Door, ids::Leases,
-    lane::LaneActor, read::ReadSide, stock::StockActor,
+    lane::LaneActor, read::ReadSide, stock::StockActor, vault::Vault,
 };
 
 /// Called once when the engine stops by itself, with the reason.
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     clock_turn: Mutex<()>,
     pub(crate) deadlines: Deadlines,
     pub(crate) leases: Leases,
+    pub(crate) vault: Vault,
     /// The mailboxes of stocks that are awake, whichever lane they live on.
     pub(crate) stocks: DashMap<StockKey, Addr<StockActor>, FxBuildHasher>,
     pub(crate) lanes: OnceLock<Vec<Addr<LaneActor>>>,
@@ -63,6 +64,7 @@ pub(crate) struct Counters {
 impl Shared {
     pub(crate) fn new(
         read: ReadSide,
+        vault: Vault,
         clock: Arc<Clock>,
         config: &Config,
         folded: Sequence,
@@ -77,6 +79,7 @@ impl Shared {
             clock_turn: Mutex::new(()),
             deadlines: Deadlines::default(),
             leases,
+            vault,
             stocks: DashMap::default(),
             lanes: OnceLock::new(),
             lane_count,

@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockEvent, OwnerKind, adjustment::AdjustmentEvent, catalogue::CatalogueEvent,
-    holder::HoldEvent, order::OrderEvent, stock::StockEvent, transfer::TransferEvent,
+    ClockEvent, OwnerKind, account::AccountEvent, adjustment::AdjustmentEvent,
+    catalogue::CatalogueEvent, holder::HoldEvent, order::OrderEvent, stock::StockEvent,
+    transfer::TransferEvent,
 };
 
 /// Everything that can have happened. Facts in the past tense, complete in themselves: replaying them needs no rule that
@@ -31,6 +32,8 @@ pub enum Event {
         /// The first id that is not leased.
         up_to: u64,
     },
+    /// Among the accounts.
+    Account(AccountEvent),
     /// Engine time was frozen, or made a step.
     Clock(ClockEvent),
 }
@@ -52,5 +55,6 @@ from!(
     Catalogue(CatalogueEvent),
     Transfer(TransferEvent),
     Adjustment(AdjustmentEvent),
+    Account(AccountEvent),
     Clock(ClockEvent),
 );

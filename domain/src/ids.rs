@@ -51,6 +51,12 @@ ids! {
     /// A customer.
     #[doc = include_str!("../docs/customer_id.md")]
     CustomerId,
+    /// A signed-in device.
+    SessionId,
+    /// A key by which a machine signs in.
+    ApiKeyId,
+    /// Where in the keyring the key of an account is.
+    KeySlot,
 }
 
 /// One stock: one product in one warehouse.

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     OrderId, Owner, Quantity, StockKey,
+    account::Accounts,
     holder::{Hold, HoldStatus},
     open::{OpenTable, OpenTake},
     order::{Order, Status},
@@ -40,6 +41,8 @@ pub enum Invariant {
     IncomingIsOnTheRoad,
     /// A hold is claimed exactly while an order that is being placed has claimed it, and belongs only to an order that exists.
     ClaimsHaveTheirOrder,
+    /// A login leads to the one account that has it, and only accounts that are not erased have any, or a session.
+    LoginsAreUnique,
     /// Nothing is in flight.
     OpenTableIsEmpty,
     /// Folding all events again comes to the same state.
@@ -68,6 +71,28 @@ type Found<'a> = &'a mut dyn FnMut(Violation);
 
 fn report(found: Found<'_>, invariant: Invariant, subject: impl fmt::Display, detail: String) {
     found(Violation { invariant, subject: subject.to_string(), detail });
+}
+
+/// Checks the accounts.
+pub fn check_accounts(accounts: &Accounts, found: Found<'_>) {
+    let mut logins = 0;
+    for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {
+        for login in account.logins() {
+            logins += 1;
+            if accounts.by_login(login).map(|account| account.id) != Some(account.id) {
+                let detail = "one of its logins leads elsewhere".into();
+                report(found, Invariant::LoginsAreUnique, account.id, detail);
+            }
+        }
+        if account.is_erased() && !accounts.sessions(account.id).is_empty() {
+            let detail = "it is erased and still signed in".into();
+            report(found, Invariant::LoginsAreUnique, account.id, detail);
+        }
+    }
+    if logins != accounts.login_count() {
+        let detail = format!("{logins} logins, {} lead to accounts", accounts.login_count());
+        report(found, Invariant::LoginsAreUnique, "accounts", detail);
+    }
 }
 
 /// Checks one stock.

@@ -54,6 +54,7 @@ impl Ledger {
             | Event::Hold(_)
             | Event::Catalogue(_)
             | Event::IdsLeased { .. }
+            | Event::Account(_)
             | Event::Clock(_) => {}
         }
     }

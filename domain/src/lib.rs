@@ -8,6 +8,7 @@
 //! Every workflow has one shape, *take, decide, give* (see [`open`]): takes at the stocks, which may be refused and can be
 //! undone; one decision at the owner; gives at the stocks, which are never refused.
 
+pub mod account;
 pub mod adjustment;
 pub mod catalogue;
 mod event;
@@ -29,8 +30,8 @@ pub mod transfer;
 
 pub use event::Event;
 pub use ids::{
-    AdjustmentId, CustomerId, OrderId, Owner, OwnerKind, ProductId, ReservationId, Sequence,
-    ShopId, Step, StockKey, TransferId, WarehouseId,
+    AdjustmentId, ApiKeyId, CustomerId, KeySlot, OrderId, Owner, OwnerKind, ProductId,
+    ReservationId, Sequence, SessionId, ShopId, Step, StockKey, TransferId, WarehouseId,
 };
 pub use money::{Amount, Currency, MoneyError};
 pub use refusal::{Refusal, Shortage};

@@ -81,5 +81,22 @@ pub const ATTRIBUTES_MAX: usize = 50;
 #[doc = include_str!("../docs/limit_shop_warehouses_max.md")]
 pub const SHOP_WAREHOUSES_MAX: usize = 100;
 
+/// The longest e-mail address, in bytes: longer ones cannot be written to (RFC 5321).
+pub const EMAIL_MAX: usize = 254;
+
+/// The shortest username, in bytes.
+pub const USERNAME_MIN: usize = 3;
+
+/// The longest username, in bytes.
+pub const USERNAME_MAX: usize = 64;
+
+/// The most sessions of one account that run at once: more than anybody has devices.
+pub const SESSIONS_MAX: usize = 20;
+
+/// The longest time that a refresh token is good, in milliseconds: 90 days.
+pub const SESSION_TTL_MS_MAX: u64 = 90 * 24 * 3_600_000;
+
+/// The most API keys at once: each request by one looks among them.
+pub const API_KEYS_MAX: usize = 100;
 /// The most steps of the clock that are remembered: each lasted a while before it was believed, so that this many fill days.
 pub const CLOCK_STEPS_MAX: usize = 64;

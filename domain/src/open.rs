@@ -64,7 +64,7 @@ pub fn part(event: &Event) -> Part {
             let AdjustmentEvent::Adjusted(adjusted) = event;
             Part::Decided(event.owner(), 0, adjustment::gives(&adjusted.deltas).collect())
         }
-        Event::IdsLeased { .. } | Event::Clock(_) => Part::Alone,
+        Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) => Part::Alone,
     }
 }
 
@@ -96,7 +96,8 @@ fn order_part(event: &OrderEvent) -> Part {
         OrderEvent::PaymentRecorded { .. }
         | OrderEvent::Paid { .. }
         | OrderEvent::Delivered { .. }
-        | OrderEvent::Refunded { .. } => Part::Alone,
+        | OrderEvent::Refunded { .. }
+        | OrderEvent::Personal { .. } => Part::Alone,
     }
 }
 

@@ -106,6 +106,21 @@ pub enum Refusal {
     /// The transfer is finished.
     #[error("transfer {0} is closed")]
     TransferClosed(TransferId),
+    /// Another account has this e-mail address.
+    #[error("this e-mail address is taken")]
+    EmailTaken,
+    /// Another account has this username.
+    #[error("this username is taken")]
+    UsernameTaken,
+    /// Nobody else could give anybody a role any more.
+    #[error("the last admin must stay admin")]
+    LastAdmin,
+    /// A refresh token was used before: its session has ended now.
+    #[error("the refresh token was used before; its session has ended")]
+    RefreshTokenReused,
+    /// No such session runs.
+    #[error("the session has ended")]
+    SessionEnded,
 }
 
 /// One demand that could not be met.

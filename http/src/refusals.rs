@@ -129,6 +129,13 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         }
         Refusal::TooManyHolds => (S::TOO_MANY_REQUESTS, Code::TooManyHolds, None),
         Refusal::TransferClosed(_) => (S::CONFLICT, Code::TransferClosed, None),
+        Refusal::EmailTaken => (S::CONFLICT, Code::EmailTaken, Some(Named::Field("email"))),
+        Refusal::UsernameTaken => {
+            (S::CONFLICT, Code::UsernameTaken, Some(Named::Field("username")))
+        }
+        Refusal::LastAdmin => (S::CONFLICT, Code::LastAdmin, None),
+        Refusal::RefreshTokenReused => (S::UNAUTHORIZED, Code::RefreshTokenReused, None),
+        Refusal::SessionEnded => (S::UNAUTHORIZED, Code::Unauthenticated, None),
     };
     let detail = detail(refusal, request.currency);
     let Some(pointer) = named.and_then(|named| request.pointer(named)) else {
@@ -235,6 +242,11 @@ mod tests {
             (Refusal::ReservationConverted { reservation, order }, 409, "reservation_converted"),
             (Refusal::TooManyHolds, 429, "too_many_holds"),
             (Refusal::TransferClosed(TransferId(7)), 409, "transfer_closed"),
+            (Refusal::EmailTaken, 409, "email_taken"),
+            (Refusal::UsernameTaken, 409, "username_taken"),
+            (Refusal::LastAdmin, 409, "last_admin"),
+            (Refusal::RefreshTokenReused, 401, "refresh_token_reused"),
+            (Refusal::SessionEnded, 401, "unauthenticated"),
         ]
     }
 
@@ -270,6 +282,9 @@ mod tests {
                     | Refusal::IllegalTransition { .. }
                     | Refusal::TooManyHolds
                     | Refusal::TransferClosed(_)
+                    | Refusal::LastAdmin
+                    | Refusal::RefreshTokenReused
+                    | Refusal::SessionEnded
             );
             let problem = json(&locating(locate)(Error::Refused(refusal)));
             assert_eq!(problem["errors"].is_null(), names_nothing, "{problem}");

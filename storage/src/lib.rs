@@ -54,6 +54,7 @@ pub mod directory;
 pub mod disk;
 mod files;
 pub mod journal;
+pub mod keyring;
 pub mod slot;
 pub mod state;
 
@@ -65,6 +66,7 @@ pub use journal::{
     JournalOptions, JournalStats, OpenJournal, OwnedRecord, Record, Recovered, Sink, Trimmed,
     check, journal_id,
 };
+pub use keyring::Keyring;
 pub use slot::SlotFile;
 pub use state::{StateError, StateOpened, StateStore};
 

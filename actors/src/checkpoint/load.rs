@@ -15,7 +15,7 @@ use stockade_domain::{
 };
 use stockade_storage::StateStore;
 
-use super::{Counts, Kind};
+use super::{Counts, Kind, accounts::LoadedAccounts};
 use crate::read::{ReadSide, Recorded};
 
 /// Reads a checkpoint back into an empty read side.
@@ -24,17 +24,19 @@ use crate::read::{ReadSide, Recorded};
 /// Anything that cannot be read: the caller then forgets the checkpoint and replays the journal.
 pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
     let mut catalogue = CataloguePages::default();
+    let mut accounts = LoadedAccounts::default();
     let mut failed = None;
     let mut page = |key: &[u8], value: &[u8]| {
         if failed.is_none() {
-            failed = load_page(read, &mut catalogue, key, value).err();
+            failed = load_page(read, &mut catalogue, &mut accounts, key, value).err();
         }
     };
     store.for_each(&mut page).map_err(|error| error.to_string())?;
-    match failed {
-        Some(error) => return Err(error),
-        None => catalogue.put_into(&mut read.catalogue.write()),
+    if let Some(error) = failed {
+        return Err(error);
     }
+    catalogue.put_into(&mut read.catalogue.write());
+    accounts.put_into(&mut read.accounts.write());
     restore_entries(read);
     read.applied.store(store.position(), Ordering::Release);
     read.snapshot_at.store(store.position(), Ordering::Release);
@@ -71,6 +73,7 @@ impl CataloguePages {
 fn load_page(
     read: &ReadSide,
     catalogue: &mut CataloguePages,
+    accounts: &mut LoadedAccounts,
     key: &[u8],
     value: &[u8],
 ) -> Result<(), String> {
@@ -104,6 +107,8 @@ fn load_page(
         Kind::Products => catalogue.products.extend(decode::<Vec<Arc<Product>>>(value)?),
         Kind::Shops => catalogue.shops = decode(value)?,
         Kind::Warehouses => catalogue.warehouses = decode(value)?,
+        Kind::Customers | Kind::Accounts => accounts.rows.append(&mut decode(value)?),
+        Kind::AccountsRest => accounts.rest = Some(decode(value)?),
         Kind::Clock => *read.clock.lock() = decode(value)?,
         Kind::Rest => {
             let (open, leased, catalogue_at): (OpenTable, FxHashMap<OwnerKind, u64>, Sequence) =

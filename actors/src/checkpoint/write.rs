@@ -22,7 +22,7 @@ use stockade_domain::{
 };
 use stockade_storage::StateStore;
 
-use super::{Counts, Kind, STOCK_PAGE_PRODUCTS};
+use super::{Counts, Kind, STOCK_PAGE_PRODUCTS, accounts::AccountPages};
 use crate::{
     read::{CatalogueDirt, PAGE_IDS, Page, ReadSide, Recorded},
     shared::Shared,
@@ -41,6 +41,7 @@ pub(crate) struct Snapshot {
     products: Vec<(u64, Vec<Arc<Product>>)>,
     shops: Option<Vec<Arc<Shop>>>,
     warehouses: Option<Vec<Arc<Warehouse>>>,
+    accounts: AccountPages,
     open: OpenTable,
     leased: FxHashMap<OwnerKind, u64>,
     catalogue_at: Sequence,
@@ -70,6 +71,7 @@ impl Snapshot {
             products: product_pages.into_iter().map(|page| (page, products_of(page))).collect(),
             shops: shops.then(|| catalogue.shops_after(0).cloned().collect()),
             warehouses: warehouses.then(|| catalogue.warehouses_after(0).cloned().collect()),
+            accounts: AccountPages::take(read),
             open: read.open.lock().clone(),
             leased: read.leased.lock().clone(),
             catalogue_at: read.catalogue_at(),
@@ -92,6 +94,7 @@ impl Snapshot {
         encode_pages(&mut pages, Kind::Products, &self.products);
         encode_pages(&mut pages, Kind::Shops, &self.shops.map(|shops| (0, shops)));
         encode_pages(&mut pages, Kind::Warehouses, &self.warehouses.map(|places| (0, places)));
+        self.accounts.encode(&mut pages);
         encode_pages(&mut pages, Kind::Clock, &[(0, self.clock)]);
         let rest = (self.open, self.leased, self.catalogue_at);
         encode_pages(&mut pages, Kind::Rest, &[(0, rest)]);
@@ -112,7 +115,7 @@ fn dirty_stocks(read: &ReadSide) -> Vec<(u64, Vec<Counts>)> {
         .collect()
 }
 
-fn encode_pages<'a, T: Serialize + 'a>(
+pub(super) fn encode_pages<'a, T: Serialize + 'a>(
     pages: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
     kind: Kind,
     from: impl IntoIterator<Item = &'a (u64, T)>,

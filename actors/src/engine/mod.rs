@@ -1,5 +1,6 @@
 //! The engine: what embedders hold.
 
+mod accounts;
 mod commands;
 mod open;
 mod queries;
@@ -26,6 +27,7 @@ use crate::{
     lane::{LaneThread, NextIds},
     shared::Shared,
 };
+pub use accounts::SignedIn;
 pub use commands::BatchMode;
 pub use queries::CatalogueView;
 pub use stats::Stats;

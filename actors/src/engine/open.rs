@@ -18,7 +18,7 @@ use stockade_storage::{
 use super::{Engine, Inner, Opened, Threads};
 use crate::{
     Config, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock, deadlines, fold,
-    ids::KINDS, lane::LaneThread, read::ReadSide, shared::Shared,
+    ids::KINDS, lane::LaneThread, read::ReadSide, shared::Shared, vault::Vault,
 };
 
 pub(super) fn open(config: &Config) -> Result<Engine, OpenError> {
@@ -67,13 +67,19 @@ pub(super) fn open_by(
         state.read.apply(record.sequence, &event);
         Ok(())
     };
+    let keys: Arc<dyn Disk> = match &directory {
+        Some(directory) => Arc::new(RealDisk::new(directory.secrets())),
+        None => disk.clone(),
+    };
     let (journal, recovered) = Journal::<Event>::open(disk, options, state.position, &mut replay)?;
     state.create_if_new(directory.as_ref(), &recovered)?;
     opened.note(&recovered, state.rebuilt.take());
 
     let clock = Arc::new(clock(recovered.last_time_ms));
     let State { read, store, .. } = state;
-    let shared = Shared::new(read, clock.clone(), config, recovered.last_sequence);
+    let vault = Vault::open(keys)?;
+    vault.settle(&read.accounts.read())?;
+    let shared = Shared::new(read, vault, clock.clone(), config, recovered.last_sequence);
     let shared = Arc::new(shared);
     let (sink, fold_end, inbox) = fold::channel();
     let journal = journal.start(Box::new(sink), Arc::new(move || clock.now().0))?;

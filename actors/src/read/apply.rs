@@ -2,6 +2,7 @@ use std::sync::atomic::Ordering;
 
 use stockade_domain::{
     Event, ReservationId, Sequence, StockKey,
+    account::{AccountEvent, AccountId},
     adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
     holder::{Hold, HoldEvent},
@@ -10,7 +11,7 @@ use stockade_domain::{
     transfer::{Transfer, TransferEvent},
 };
 
-use super::{CatalogueDirt, PAGE_IDS, ReadSide, Recorded};
+use super::{AccountsDirt, CatalogueDirt, PAGE_IDS, ReadSide, Recorded};
 
 impl ReadSide {
     /// Folds one committed event.
@@ -31,6 +32,10 @@ impl ReadSide {
             }
             Event::IdsLeased { kind, up_to } => {
                 self.leased.lock().insert(*kind, *up_to);
+            }
+            Event::Account(event) => {
+                self.accounts.write().evolve(event);
+                self.dirty_accounts.lock().note(event);
             }
             Event::Clock(event) => self.clock.lock().evolve(event),
         }
@@ -120,5 +125,32 @@ impl CatalogueDirt {
             | CatalogueEvent::WarehouseUpdated(_)
             | CatalogueEvent::WarehouseStatusChanged(_) => self.warehouses = true,
         }
+    }
+}
+
+impl AccountsDirt {
+    fn note(&mut self, event: &AccountEvent) {
+        let account = match event {
+            AccountEvent::Registered(account)
+            | AccountEvent::Updated(account)
+            | AccountEvent::PasswordChanged(account)
+            | AccountEvent::RoleChanged(account)
+            | AccountEvent::Erased(account) => account.id,
+            AccountEvent::SessionOpened { account, .. } => {
+                self.rest = true;
+                *account
+            }
+            AccountEvent::SessionRotated { account, .. }
+            | AccountEvent::SessionRevoked { account, .. }
+            | AccountEvent::SessionsRevoked { account, .. } => *account,
+            AccountEvent::ApiKeyCreated(_) | AccountEvent::ApiKeyRevoked { .. } => {
+                self.rest = true;
+                return;
+            }
+        };
+        match account {
+            AccountId::Customer(id) => self.customer_pages.insert(id.0 / PAGE_IDS),
+            AccountId::Account(id) => self.account_pages.insert(id / PAGE_IDS),
+        };
     }
 }

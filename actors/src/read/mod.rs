@@ -19,6 +19,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
     ClockSteps, OwnerKind, ReservationId, Sequence, StockKey,
+    account::Accounts,
     adjustment::Adjusted,
     catalogue::Catalogue,
     holder::{Hold, HolderKey},
@@ -42,6 +43,8 @@ pub(crate) struct ReadSide {
     pub(crate) stock_keys: RwLock<BTreeSet<StockKey>>,
     pub(crate) dirty_stocks: Mutex<FxHashSet<StockKey>>,
     dirty_catalogue: Mutex<CatalogueDirt>,
+    pub(crate) accounts: RwLock<Accounts>,
+    dirty_accounts: Mutex<AccountsDirt>,
     pub(crate) orders: Table<Recorded<Order>>,
     pub(crate) holds: Table<Hold>,
     /// Live holds by who decides about them.
@@ -67,6 +70,14 @@ pub(crate) struct CatalogueDirt {
     pub(crate) warehouses: bool,
 }
 
+/// What changed among the accounts since the last snapshot.
+#[derive(Default)]
+pub(crate) struct AccountsDirt {
+    pub(crate) customer_pages: BTreeSet<u64>,
+    pub(crate) account_pages: BTreeSet<u64>,
+    pub(crate) rest: bool,
+}
+
 /// A thing, and where its events are in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recorded<T> {
@@ -86,6 +97,10 @@ impl ReadSide {
 
     pub(crate) fn take_dirty_catalogue(&self) -> CatalogueDirt {
         std::mem::take(&mut *self.dirty_catalogue.lock())
+    }
+
+    pub(crate) fn take_dirty_accounts(&self) -> AccountsDirt {
+        std::mem::take(&mut *self.dirty_accounts.lock())
     }
 
     /// The state of a stock; one that nothing ever happened to is empty.

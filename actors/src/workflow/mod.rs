@@ -4,6 +4,7 @@
 //! actor, not to the caller's future, so a client that goes away changes nothing. The answer leaves after the gives were
 //! appended, so that whoever reads it also sees what it freed.
 
+mod accounts;
 mod adjustments;
 mod catalogue;
 mod holds;
@@ -12,6 +13,7 @@ mod reserve;
 mod stocks;
 mod transfers;
 
+pub(crate) use accounts::{AccountRequest, AccountThing};
 pub(crate) use holds::{lane_of_hold, lane_of_new as lane_of_new_hold};
 
 use std::{future::Future, pin::Pin, rc::Rc};
@@ -41,6 +43,7 @@ impl Job {
             Self::Converted { event, .. } => holds::mailbox(shared, event.hold()),
             Self::ChangeTransfer { id, .. } => Some(MailboxKey::Transfer(*id)),
             Self::Catalogue { .. } => Some(MailboxKey::Catalogue),
+            Self::Account { .. } => Some(MailboxKey::Accounts),
             Self::Place { .. }
             | Self::PlaceAll { .. }
             | Self::Transfer { .. }
@@ -72,6 +75,10 @@ impl Job {
             }),
             Self::Catalogue { command, reply } => Box::pin(async move {
                 let outcome = catalogue::command(&lane, &command).await;
+                lane.answer(reply, outcome);
+            }),
+            Self::Account { request, reply } => Box::pin(async move {
+                let outcome = accounts::run(&lane, request).await;
                 lane.answer(reply, outcome);
             }),
             Self::Transfer { request, reply } => Box::pin(async move {

@@ -2,9 +2,10 @@ use std::{rc::Rc, sync::Arc};
 
 use stockade_domain::{
     Event, OrderId, Owner, OwnerKind, Refusal, ReservationId, Sequence, Shortage,
+    account::{Account, AccountId},
     holder::{Hold, HoldEvent},
     open::{Part, part},
-    order::{Order, OrderCommand, OrderEvent, PlaceOrder, Quote},
+    order::{Order, OrderCommand, OrderEvent, PlaceOrder, Quote, SealedDetails},
     sourcing::{Allocation, use_held},
 };
 use tokio::sync::oneshot;
@@ -63,6 +64,7 @@ async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>,
         let priced_at = read.catalogue_at();
         let quote = |request: PlaceOrder| {
             let quote = guarded(|| Ok(request.quote(&catalogue, priced_at)?))?;
+            check_customer(lane, &request)?;
             Ok::<_, Error>((request, quote))
         };
         requests.into_iter().map(quote).collect::<Result<_, _>>()?
@@ -162,7 +164,8 @@ async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
     let mut orders = Vec::with_capacity(drafts.len());
     let mut events: Vec<Event> = Vec::with_capacity(drafts.len());
     let mut conversions = Vec::new();
-    for Draft { id, request, quote, claimed, allocations } in drafts {
+    for Draft { id, mut request, quote, claimed, allocations } in drafts {
+        let personal = seal_details(lane, id, &mut request);
         let placed = Arc::new(quote.place(request, id, allocations, at));
         let mut order = Order::new(placed.clone());
         for hold in &claimed {
@@ -170,6 +173,11 @@ async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
             conversions.push(hold.convert(id, &placed.allocations, product_of, at));
         }
         events.push(OrderEvent::Placed(placed).into());
+        if let Some(personal) = personal {
+            let sealed = OrderEvent::Personal { order: id, personal: Box::new(personal) };
+            order.evolve(&sealed);
+            events.push(sealed.into());
+        }
         if let Some(paid) = order.paid_at_once() {
             order.evolve(&paid);
             events.push(paid.into());
@@ -182,6 +190,33 @@ async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
         seen = seen.max(convert(lane, event).await?.unwrap_or(seen));
     }
     Ok((orders, Some(seen)))
+}
+
+/// Takes what is personal out of a request, sealed under the key of its customer. Of a customer that the accounts do not know the
+/// request stays as it is: an embedder has his own.
+fn seal_details(lane: &Lane, id: OrderId, request: &mut PlaceOrder) -> Option<SealedDetails> {
+    let account = customer(lane, request)?;
+    let (public, personal) = request.details.take()?.split();
+    request.details = public.map(Box::new);
+    // Without the key he was erased just now, and what would be sealed could not be read either.
+    lane.shared.vault.seal_details(account.key, id, &personal?)
+}
+
+/// The account of whoever buys, if there is one.
+fn customer(lane: &Lane, request: &PlaceOrder) -> Option<Arc<Account>> {
+    let id = AccountId::Customer(request.customer?);
+    lane.shared.read.accounts.read().get(id).cloned()
+}
+
+/// Nobody buys in the name of somebody who was erased.
+fn check_customer(lane: &Lane, request: &PlaceOrder) -> Result<(), Refusal> {
+    match customer(lane, request) {
+        Some(account) if account.is_erased() => {
+            let id = account.id.number();
+            Err(Refusal::NotFound { kind: "customer", id })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tells a holder that its hold became an order's, and gives back what the order did not need.

@@ -1,8 +1,10 @@
 //! The engine: whole, in process, on virtual time where time matters.
 
+mod accounts;
 mod concurrency;
 mod deadlines;
 mod durability;
+mod erasing;
 mod lanes;
 mod power;
 mod shop;

@@ -301,7 +301,7 @@ fn set<T>(new: Option<T>, field: &mut T) {
     }
 }
 
-fn check_version(expected: Option<u32>, current: u32) -> Result<(), Refusal> {
+pub(crate) fn check_version(expected: Option<u32>, current: u32) -> Result<(), Refusal> {
     match expected {
         Some(expected) if expected != current => {
             Err(Refusal::VersionConflict { expected, current })

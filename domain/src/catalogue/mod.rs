@@ -24,7 +24,7 @@ use crate::{
 pub use command::{
     CatalogueCommand, NewProduct, NewShop, NewWarehouse, ProductChange, ShopChange, WarehouseChange,
 };
-pub(crate) use decide::{check_attributes, check_deadline, check_place};
+pub(crate) use decide::{check_attributes, check_deadline, check_place, check_version};
 
 /// Short texts by name.
 #[doc = include_str!("../../docs/attributes.md")]

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Parcel, Payment, Placed, Return, Shipment};
+use super::{Parcel, Payment, Placed, Return, SealedDetails, Shipment};
 use crate::{Amount, OrderId, Owner, Quantity, Step, StockKey, Timestamp};
 
 /// What happened to an order. Boxed where large: most events of a busy shop are the first three.
@@ -67,6 +67,13 @@ pub enum OrderEvent {
         /// When.
         at: Timestamp,
     },
+    /// What is personal in its details, sealed; right behind its placing.
+    Personal {
+        /// Which order.
+        order: OrderId,
+        /// The details.
+        personal: Box<SealedDetails>,
+    },
 }
 
 /// Units given up, by deadline or by decision.
@@ -114,7 +121,8 @@ impl OrderEvent {
             | Self::Shipped { order, .. }
             | Self::Delivered { order, .. }
             | Self::Returned { order, .. }
-            | Self::Refunded { order, .. } => *order,
+            | Self::Refunded { order, .. }
+            | Self::Personal { order, .. } => *order,
         }
     }
 }

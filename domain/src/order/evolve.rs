@@ -22,13 +22,15 @@ impl Order {
             payments: Vec::new(),
             progress: Vec::new(),
             history: None,
+            personal: None,
         }
     }
 
     /// Moves the state by what happened.
     #[doc = include_str!("../../docs/order_evolve.md")]
     pub fn evolve(&mut self, event: &OrderEvent) {
-        self.version += 1;
+        // It belongs to the placing: an order is the same version with it and without.
+        self.version += u32::from(!matches!(event, OrderEvent::Personal { .. }));
         match event {
             OrderEvent::Placed(placed) => *self = Self::new(placed.clone()),
             OrderEvent::PaymentRecorded { payment, .. } => {
@@ -73,6 +75,7 @@ impl Order {
                 self.refunded_amount += amount;
                 self.updated_at = *at;
             }
+            OrderEvent::Personal { personal, .. } => self.personal = Some(personal.clone()),
         }
     }
 

@@ -23,8 +23,8 @@ pub use place::{PlaceOrder, Quote};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, Currency, CustomerId, OrderId, Owner, ProductId, Quantity, Sequence, ShopId, Step,
-    StockKey, Timestamp, sourcing::Allocation,
+    Amount, Currency, CustomerId, KeySlot, OrderId, Owner, ProductId, Quantity, Sequence, ShopId,
+    Step, StockKey, Timestamp, account::Sealed, sourcing::Allocation,
 };
 
 /// Everything agreed when an order was placed.
@@ -150,6 +150,17 @@ pub struct Order {
     pub progress: Vec<Progress>,
     /// What happens seldom.
     pub history: Option<Box<History>>,
+    /// What is personal in its details, if its customer has a key.
+    pub personal: Option<Box<SealedDetails>>,
+}
+
+/// The personal part of an order's [`Details`], that only its customer's key opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedDetails {
+    /// Where the key is.
+    pub key: KeySlot,
+    /// A [`Details`].
+    pub sealed: Sealed,
 }
 
 /// What became of one allocation. The rest of its quantity is still reserved.
@@ -287,6 +298,16 @@ pub enum OrderCommand {
         /// In minor units.
         amount: Option<Amount>,
     },
+}
+
+impl Details {
+    /// What is nobody's person: the caller's own name for the order. And the rest, if there is any.
+    #[must_use]
+    pub fn split(mut self) -> (Option<Self>, Option<Self>) {
+        let reference = self.reference.take();
+        let public = reference.map(|text| Self { reference: Some(text), ..Self::default() });
+        (public, (self != Self::default()).then_some(self))
+    }
 }
 
 impl Placed {

@@ -94,7 +94,10 @@ impl World {
                 let transfer = self.transfers.get_mut(&event.transfer());
                 transfer.expect("it was dispatched").evolve(event);
             }
-            Event::Adjustment(_) | Event::IdsLeased { .. } | Event::Clock(_) => {}
+            Event::Adjustment(_)
+            | Event::IdsLeased { .. }
+            | Event::Account(_)
+            | Event::Clock(_) => {}
         }
         match part(&event) {
             Part::Taken(owner, step, _) => {

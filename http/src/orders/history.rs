@@ -64,8 +64,13 @@ pub(crate) async fn history(
 fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(events.len());
     for OrderHistory { sequence, at, event } in events {
-        let after = match (&event, steps.last()) {
+        let after = match (&event, steps.last_mut()) {
             (OrderEvent::Placed(placed), _) => Order::new(placed.clone()),
+            // A part of its placing, that only stands apart because it is sealed.
+            (OrderEvent::Personal { .. }, Some(placing)) => {
+                placing.after.evolve(&event);
+                continue;
+            }
             (event, Some(before)) => {
                 let mut order = before.after.clone();
                 order.evolve(event);
@@ -81,7 +86,7 @@ fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
 
 fn name(event: &OrderEvent, after: Status) -> &'static str {
     match event {
-        OrderEvent::Placed(_) => "order.placed",
+        OrderEvent::Placed(_) | OrderEvent::Personal { .. } => "order.placed",
         OrderEvent::PaymentRecorded { .. } => "order.payment_recorded",
         OrderEvent::Paid { .. } => "order.paid",
         OrderEvent::Expired(_) => "order.expired",

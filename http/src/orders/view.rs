@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use stockade_actors::Engine;
 use stockade_domain::{
     CustomerId, OrderId, ProductId, Quantity, ShopId, WarehouseId,
     catalogue::{Attributes, Product},
-    order::{Order, Parcel, Payment, Return, Shipment},
+    order::{Details, Order, Parcel, Payment, Return, Shipment},
 };
 
 use crate::{money::Money, time::Time};
@@ -14,6 +14,8 @@ use crate::{money::Money, time::Time};
 pub(crate) struct OrderView<'a> {
     order: &'a Order,
     products: Vec<Option<Arc<Product>>>,
+    /// What is personal in them is opened for this view alone.
+    details: Option<Cow<'a, Details>>,
 }
 
 impl<'a> OrderView<'a> {
@@ -21,12 +23,14 @@ impl<'a> OrderView<'a> {
     pub(crate) fn of(engine: &Engine, order: &'a Order) -> Self {
         let catalogue = engine.catalogue();
         let name = |line: &stockade_domain::order::Line| catalogue.product(line.product).cloned();
-        Self { order, products: order.placed.lines.iter().map(name).collect() }
+        let products = order.placed.lines.iter().map(name).collect();
+        Self { order, products, details: engine.order_details(order) }
     }
 
     /// Another state of the same order.
-    pub(crate) fn at<'b>(&self, order: &'b Order) -> OrderView<'b> {
-        OrderView { order, products: self.products.clone() }
+    pub(crate) fn at<'b>(&'b self, order: &'b Order) -> OrderView<'b> {
+        let details = self.details.as_deref().map(Cow::Borrowed);
+        OrderView { order, products: self.products.clone(), details }
     }
 }
 
@@ -235,7 +239,7 @@ impl Serialize for OrderView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let order = self.order;
         let placed = &*order.placed;
-        let details = placed.details.as_deref();
+        let details = self.details.as_deref();
         let history = order.history.as_deref();
         let money = |amount| Money(amount, placed.currency);
         let whole = Whole {
