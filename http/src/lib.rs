@@ -25,6 +25,7 @@ mod adjustments;
 mod answer;
 mod config;
 mod edge;
+mod errors;
 mod etag;
 mod extract;
 mod fields;

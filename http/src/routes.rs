@@ -7,7 +7,7 @@ use actix_web::{
 };
 
 use crate::{
-    adjustments, health, orders, problem::Problem, products, reservations, shops, stock, transfers,
+    adjustments, errors, health, orders, problem::Problem, products, reservations, shops, stock, transfers,
     warehouses,
 };
 
@@ -16,6 +16,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     At::path("/livez").get(health::live).add(config);
     At::path("/readyz").get(health::ready).add(config);
     At::path("/healthz").get(health::health).add(config);
+    At::path("/errors/{code}").get(errors::page).add(config);
     config.service(web::scope("/v1").configure(table));
     config.service(web::scope("/api").configure(table));
     table(config);
