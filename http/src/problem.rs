@@ -221,6 +221,12 @@ impl Problem {
             StatusCode::NOT_FOUND => {
                 Self::new(status, Code::NotFound, "there is nothing at this path")
             }
+            StatusCode::REQUEST_TIMEOUT => {
+                Self::new(status, Code::RequestTimeout, "the request came too slowly")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, Code::BodyTooLarge, "the body is too large")
+            }
             status if status.is_server_error() => {
                 Self::new(status, Code::Internal, "the request could not be answered")
             }
