@@ -90,7 +90,7 @@ fn it_listens_wherever_it_is_told_to() {
 #[test]
 fn settings_of_the_surface_reach_it() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "[http]\ncors_origins = [\"https://shop.example\"]\nbody_bytes_max = 1024\n";
+    let text = "[http]\ncors_origins = [\"https://shop.example\"]\njson_bytes_max = 1024\n";
     std::fs::write(folder.path().join("stockade.toml"), text).unwrap();
     let server = Server::start(folder.path(), &["--in-memory"]);
     let url = format!("{}/v1/products", server.url);

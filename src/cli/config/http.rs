@@ -6,6 +6,9 @@ use stockade::http::{HttpConfig, RateLimits};
 
 use super::settings::{Setting, Settings, Value, assign, number, quoted};
 
+/// What one body can ask for at once must fit into one group of the journal, with room to spare.
+const JSON_BYTES_MAX: i64 = 4 << 20;
+
 /// How the server is set up before anything is configured. The limits count where people sign in.
 pub(super) fn defaults() -> HttpConfig {
     HttpConfig { rate_limits: Some(RateLimits::default()), ..HttpConfig::default() }
@@ -43,10 +46,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |settings| Some(settings.http.connections_max.to_string()),
     },
     Setting {
-        name: "http.body_bytes_max",
-        about: "the largest body of a request",
+        name: "http.json_bytes_max",
+        about: "the largest JSON body, in bytes",
         set: |settings, value| {
-            assign(&mut settings.http.json_bytes_max, number(value, 1_024, 64 << 20))
+            assign(&mut settings.http.json_bytes_max, number(value, 1_024, JSON_BYTES_MAX))
         },
         get: |settings| Some(settings.http.json_bytes_max.to_string()),
     },
