@@ -5,6 +5,8 @@ PID  := $(DATA).pid
 LOG  := $(DATA).log
 CARGO ?= cargo
 BIN := target/release/stockade
+# Where `make up` listens: programs written for other shop systems look for 8000, 8001 and 8002.
+LISTEN ?= $(foreach port,8080 8000 8001 8002,--listen 127.0.0.1:$(port))
 
 .PHONY: run test build up down setup migrate seed bench lint deny doc help
 
@@ -17,9 +19,9 @@ test: ## the whole test suite
 build: ## the release binary
 	$(CARGO) build --release --locked
 
-up: build ## serve in the background
+up: build ## serve in the background, on ports 8080, 8000, 8001 and 8002
 	@if [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null; then echo "already up (pid `cat $(PID)`)"; else \
-	  $(BIN) serve --demo --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
+	  $(BIN) serve --demo $(LISTEN) --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
 	  for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'http://' $(LOG) 2>/dev/null && break; kill -0 `cat $(PID)` 2>/dev/null || break; sleep 0.3; done; \
 	  cat $(LOG); kill -0 `cat $(PID)`; fi
 

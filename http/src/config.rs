@@ -3,6 +3,8 @@ use std::{
     time::Duration,
 };
 
+use crate::{Network, Origin, RateLimits};
+
 /// How the REST surface is set up. Every default works.
 ///
 /// ```
@@ -30,6 +32,12 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// How long requests under way may take after the shutdown was asked for.
     pub shutdown_timeout: Duration,
+    /// Pages of which other origins may read answers; none by default.
+    pub cors_origins: Vec<Origin>,
+    /// Proxies whose word counts about where a request comes from; none by default.
+    pub trusted_proxies: Vec<Network>,
+    /// How much callers may ask for. Without it, as by default, there is no limit: whoever may reach the socket is trusted.
+    pub rate_limits: Option<RateLimits>,
 }
 
 impl Default for HttpConfig {
@@ -44,6 +52,9 @@ impl Default for HttpConfig {
             keep_alive: Duration::from_secs(75),
             connections_max: 25_000,
             shutdown_timeout: Duration::from_secs(30),
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            rate_limits: None,
         }
     }
 }

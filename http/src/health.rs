@@ -1,11 +1,12 @@
 //! Is it alive, is it ready, and how is it. At the root only.
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::Serialize;
 
 use crate::{
     answer,
     problem::{Code, Problem},
+    query::Params,
     state::{Shared, State},
 };
 
@@ -30,18 +31,21 @@ struct Health {
 }
 
 /// `GET /livez`: the process answers.
-pub(crate) async fn live() -> HttpResponse {
-    answer::ok(&Word { status: "alive" })
+pub(crate) async fn live(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
+    Ok(answer::ok(&Word { status: "alive" }))
 }
 
 /// `GET /readyz`: recovered, writable, not draining.
-pub(crate) async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn ready(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
     check(&state)?;
     Ok(answer::ok(&Word { status: "ready" }))
 }
 
 /// `GET /healthz`: the same, with details.
-pub(crate) async fn health(state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn health(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
     check(&state)?;
     let stats = state.engine.stats();
     Ok(answer::ok(&Health {

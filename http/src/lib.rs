@@ -23,12 +23,17 @@
 
 mod adjustments;
 mod answer;
+mod client;
 mod config;
+mod cors;
 mod edge;
+mod errors;
 mod etag;
 mod extract;
 mod fields;
+mod gate;
 mod health;
+mod limits;
 mod lines;
 mod money;
 mod orders;
@@ -44,8 +49,12 @@ mod shops;
 mod state;
 mod stock;
 mod time;
+mod trace;
 mod transfers;
 mod warehouses;
 
+pub use client::{Network, NotANetwork};
 pub use config::HttpConfig;
+pub use cors::{NotAnOrigin, Origin};
+pub use limits::RateLimits;
 pub use server::{BindError, Bound, bind, run};

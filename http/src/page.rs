@@ -209,6 +209,8 @@ impl<K: Ord, T> Top<K, T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -222,5 +224,29 @@ mod tests {
         assert_eq!(rows(false, Some(41)), [42, 43, 44]);
         assert_eq!(rows(true, None), [99, 98, 97]);
         assert_eq!(rows(true, Some(2)), [1, 0]);
+    }
+
+    fn page(filters: u64) -> Page {
+        Page { limit: 1, after: None, filters }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_read_as_what_it_was_made_of(
+            filters in any::<u64>(),
+            position in vec(any::<u8>(), 0..64),
+        ) {
+            let cursor = page(filters).encode(&position);
+            prop_assert_eq!(page(filters).decode(&cursor), Some(position));
+            prop_assert_eq!(page(!filters).decode(&cursor), None);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(
+            text in prop_oneof![any::<String>(), "[0-9a-fA-F]{0,80}"],
+            filters in any::<u64>(),
+        ) {
+            let _ = page(filters).decode(&text);
+        }
     }
 }

@@ -7,15 +7,16 @@ use actix_web::{
 };
 
 use crate::{
-    adjustments, health, orders, problem::Problem, products, reservations, shops, stock, transfers,
-    warehouses,
+    adjustments, errors, gate::Gate, health, orders, problem::Problem, products, reservations,
+    shops, stock, transfers, warehouses,
 };
 
 /// All routes: those of the root alone, then the table under each mount.
 pub(crate) fn configure(config: &mut ServiceConfig) {
-    At::path("/livez").get(health::live).add(config);
-    At::path("/readyz").get(health::ready).add(config);
-    At::path("/healthz").get(health::health).add(config);
+    At::probe("/livez").get(health::live).add(config);
+    At::probe("/readyz").get(health::ready).add(config);
+    At::probe("/healthz").get(health::health).add(config);
+    At::path("/errors/{code}").get(errors::page).add(config);
     config.service(web::scope("/v1").configure(table));
     config.service(web::scope("/api").configure(table));
     table(config);
@@ -79,6 +80,7 @@ fn id(name: &str) -> String {
 struct At {
     resource: Resource,
     allow: Vec<&'static str>,
+    is_gated: bool,
 }
 
 macro_rules! methods {
@@ -90,15 +92,25 @@ macro_rules! methods {
             F::Output: Responder + 'static,
         {
             self.allow.push($method);
-            let route = web::route().guard($guard).to(handler);
-            Self { resource: self.resource.route(route), allow: self.allow }
+            let route = web::route().guard($guard);
+            let route = match self.is_gated {
+                true => route.to(Gate(handler)),
+                false => route.to(handler),
+            };
+            self.resource = self.resource.route(route);
+            self
         }
     )*};
 }
 
 impl At {
     fn path(path: &str) -> Self {
-        Self { resource: web::resource(path), allow: Vec::new() }
+        Self { resource: web::resource(path), allow: Vec::new(), is_gated: true }
+    }
+
+    /// A path that whoever watches the server asks: everybody may, as often as they want.
+    fn probe(path: &str) -> Self {
+        Self { is_gated: false, ..Self::path(path) }
     }
 
     methods! {

@@ -7,7 +7,7 @@ use std::{
 
 use stockade_actors::Engine;
 
-use crate::HttpConfig;
+use crate::{HttpConfig, Network, Origin, limits::Limits};
 
 /// Shared by all workers.
 pub(crate) struct State {
@@ -17,6 +17,12 @@ pub(crate) struct State {
     pub(crate) json_bytes_max: usize,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: Duration,
+    /// Pages of which other origins may read answers.
+    pub(crate) cors_origins: Vec<Origin>,
+    /// Proxies whose word counts about where a request comes from.
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// How much callers may ask for; nothing where everybody is trusted.
+    pub(crate) limits: Option<Limits>,
     draining: AtomicBool,
 }
 
@@ -26,6 +32,9 @@ impl State {
             engine,
             json_bytes_max: config.json_bytes_max,
             body_timeout: config.body_timeout,
+            cors_origins: config.cors_origins.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            limits: config.rate_limits.as_ref().map(Limits::new),
             draining: AtomicBool::new(false),
         }
     }

@@ -77,8 +77,9 @@ impl Serve {
 async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
     // A signal during a long start must not be lost, and ends it as soon as it can.
     let signals = Signals::listen()?;
-    let mut http = HttpConfig { listen: settings.listen.clone(), ..HttpConfig::default() };
-    http.workers = settings.workers.unwrap_or(http.workers);
+    // Whoever may reach a server without sign-in is trusted.
+    let limits = settings.http.rate_limits.filter(|_| settings.auth == AuthMode::Jwt);
+    let http = HttpConfig { rate_limits: limits, ..settings.http.clone() };
     let bound = bind(&http).map_err(Failure::work)?;
     let engine = Engine::open(settings.engine())?;
     let (stopped, stop) = oneshot::channel::<String>();

@@ -3,6 +3,7 @@
 mod carried;
 mod catalogue;
 mod contract;
+mod edge;
 mod errors;
 mod holds;
 mod lists;
