@@ -8,5 +8,6 @@ mod holds;
 mod lists;
 mod money;
 mod orders;
+mod personal;
 mod server;
 mod stocks;
