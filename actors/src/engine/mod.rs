@@ -120,7 +120,8 @@ impl Engine {
     }
 
     /// Opens the engine on a journal that is on any [`Disk`], such as a simulated one whose power can be cut. There is no
-    /// state on sled then: every start replays the whole journal. The configuration's data directory is not used.
+    /// state on sled then: every start replays the whole journal. The keyring is on the same disk. The configuration's data
+    /// directory is not used.
     ///
     /// # Errors
     /// As [`Engine::open`].

@@ -9,5 +9,6 @@ mod holds;
 mod lists;
 mod money;
 mod orders;
+mod personal;
 mod server;
 mod stocks;
