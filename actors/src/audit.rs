@@ -106,7 +106,7 @@ impl Auditor {
         });
         let mut road = Road::default();
         self.read.transfers.visit(0, |_, transfer| {
-            road.transfer(transfer);
+            road.transfer(&transfer.now);
             true
         });
         road.open(&open);

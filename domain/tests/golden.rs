@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use stockade_domain::{
     AdjustmentId, Currency, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId, ReservationId,
     ShopId, StockKey, Timestamp, TransferId, WarehouseId,
-    adjustment::{Adjusted, AdjustmentEvent, Reason},
+    adjustment::{AdjustRow, Adjusted, AdjustmentEvent, Reason, RowsAdjusted},
     catalogue::{CatalogueEvent, Product, Shop, StockDelta, Warehouse},
     holder::{HoldEnded, HoldEvent, HoldPlaced, HolderKey},
     order::{
@@ -246,11 +246,23 @@ fn other_events() -> Vec<(&'static str, Event)> {
         reference: Some("R-9".into()),
         at: AT,
     };
+    let rows = RowsAdjusted {
+        id: AdjustmentId(6),
+        deltas: vec![StockDelta { stock: STOCK, delta: -1 }],
+        rows: vec![AdjustRow {
+            stock: STOCK,
+            delta: -1,
+            reason: Reason::Lost,
+            reference: Some("R-10".into()),
+        }],
+        at: AT,
+    };
     vec![
         ("transfer.dispatched", TransferEvent::Dispatched(Box::new(dispatched)).into()),
         ("transfer.received", received.into()),
         ("transfer.cancelled", cancelled.into()),
         ("adjustment.adjusted", AdjustmentEvent::Adjusted(Box::new(adjusted)).into()),
+        ("adjustment.rows_adjusted", AdjustmentEvent::RowsAdjusted(Box::new(rows)).into()),
         ("ids.leased", Event::IdsLeased { kind: OwnerKind::Transfer, up_to: 4_097 }),
     ]
 }

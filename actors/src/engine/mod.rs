@@ -1,6 +1,8 @@
 //! The engine: what embedders hold.
 
 mod commands;
+mod corrections;
+mod frees;
 mod open;
 mod queries;
 mod stats;

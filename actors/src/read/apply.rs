@@ -2,7 +2,6 @@ use std::sync::atomic::Ordering;
 
 use stockade_domain::{
     Event, ReservationId, Sequence, StockKey,
-    adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
     holder::{Hold, HoldEvent},
     order::{Order, OrderEvent},
@@ -25,9 +24,9 @@ impl ReadSide {
                 self.set_catalogue_at(sequence);
                 self.dirty_catalogue.lock().note(event);
             }
-            Event::Transfer(event) => self.apply_transfer(event),
-            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
-                self.adjustments.update(adjusted.id.0, |place| *place = Some((**adjusted).clone()));
+            Event::Transfer(event) => self.apply_transfer(sequence, event),
+            Event::Adjustment(event) => {
+                self.adjustments.update(event.adjustment().0, |place| *place = Some(event.clone()));
             }
             Event::IdsLeased { kind, up_to } => {
                 self.leased.lock().insert(*kind, *up_to);
@@ -40,6 +39,11 @@ impl ReadSide {
         let key = event.stock();
         if let Some(mut stock) = self.stocks.get_mut(&key) {
             stock.evolve(event);
+            let entry = event.freed().filter(|entry| !stock.entries.contains_key(entry));
+            drop(stock);
+            if let Some(entry) = entry {
+                self.taken_over.remove(&(entry, key));
+            }
         } else {
             self.new_stock(key);
             self.stocks.entry(key).or_default().evolve(event);
@@ -53,9 +57,14 @@ impl ReadSide {
     }
 
     fn apply_order(&self, sequence: Sequence, event: &OrderEvent) {
+        if let OrderEvent::Placed(placed) = event {
+            self.order_index.add(placed);
+        }
         self.orders.update(event.order().0, |place| match (place, event) {
             (place @ None, OrderEvent::Placed(placed)) => {
-                *place = Some(Recorded { now: Order::new(placed.clone()), events: vec![sequence] });
+                let now = Order::new(placed.clone());
+                self.take_over_order(&now);
+                *place = Some(Recorded { now, events: vec![sequence] });
             }
             (Some(_), OrderEvent::Placed(placed)) => panic!("order {} is placed twice", placed.id),
             (Some(order), event) => {
@@ -71,7 +80,9 @@ impl ReadSide {
             for replaced in &placed.replaces {
                 self.change_hold(*replaced, |hold| hold.lose(&placed.lines, placed.at));
             }
-            self.holds.update(placed.id.0, |place| *place = Some(Hold::new(placed)));
+            let hold = Hold::new(placed);
+            self.take_over_hold(&hold);
+            self.holds.update(placed.id.0, |place| *place = Some(hold));
             self.holders.entry(placed.key.clone()).or_default().insert(placed.id);
         } else {
             self.change_hold(event.hold(), |hold| hold.evolve(event));
@@ -95,12 +106,16 @@ impl ReadSide {
         }
     }
 
-    fn apply_transfer(&self, event: &TransferEvent) {
+    fn apply_transfer(&self, sequence: Sequence, event: &TransferEvent) {
         self.transfers.update(event.transfer().0, |place| match (place, event) {
             (place @ None, TransferEvent::Dispatched(dispatched)) => {
-                *place = Some(Transfer::new((**dispatched).clone()));
+                let now = Transfer::new((**dispatched).clone());
+                *place = Some(Recorded { now, events: vec![sequence] });
             }
-            (Some(transfer), event) => transfer.evolve(event),
+            (Some(transfer), event) => {
+                transfer.now.evolve(event);
+                transfer.events.push(sequence);
+            }
             (None, event) => panic!("transfer {} was never dispatched", event.transfer()),
         });
     }

@@ -5,6 +5,8 @@
 
 mod apply;
 mod digest;
+mod index;
+mod live;
 mod query;
 mod table;
 
@@ -18,8 +20,8 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
-    OwnerKind, ReservationId, Sequence, StockKey,
-    adjustment::Adjusted,
+    Owner, OwnerKind, ReservationId, Sequence, StockKey,
+    adjustment::AdjustmentEvent,
     catalogue::Catalogue,
     holder::{Hold, HolderKey},
     open::OpenTable,
@@ -28,6 +30,8 @@ use stockade_domain::{
     transfer::Transfer,
 };
 
+pub(crate) use index::OrderIndex;
+pub use live::{LiveReservation, Reserved};
 pub use query::{OrderFilter, OrderHistory, StockFilter, StockRow};
 pub(crate) use table::{PAGE_IDS, Page, Table};
 
@@ -43,11 +47,15 @@ pub(crate) struct ReadSide {
     pub(crate) dirty_stocks: Mutex<FxHashSet<StockKey>>,
     dirty_catalogue: Mutex<CatalogueDirt>,
     pub(crate) orders: Table<Recorded<Order>>,
+    /// Finds the orders of a customer, or with a reference, without looking at all of them.
+    pub(crate) order_index: OrderIndex,
     pub(crate) holds: Table<Hold>,
     /// Live holds by who decides about them.
     pub(crate) holders: DashMap<HolderKey, BTreeSet<ReservationId>, FxBuildHasher>,
-    pub(crate) transfers: Table<Transfer>,
-    pub(crate) adjustments: Table<Adjusted>,
+    /// Who has the units that a stock keeps under an earlier hold's entry.
+    pub(crate) taken_over: DashMap<(Owner, StockKey), Owner, FxBuildHasher>,
+    pub(crate) transfers: Table<Recorded<Transfer>>,
+    pub(crate) adjustments: Table<AdjustmentEvent>,
     pub(crate) open: Mutex<OpenTable>,
     /// Ids of each kind below these may have been given out.
     pub(crate) leased: Mutex<FxHashMap<OwnerKind, u64>>,

@@ -3,6 +3,7 @@
 mod concurrency;
 mod deadlines;
 mod durability;
+mod feed;
 mod power;
 mod shop;
 mod workflows;
