@@ -22,6 +22,8 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// How long requests under way may take after the shutdown was asked for.
     pub shutdown_timeout: Duration,
+    /// Whether clients may move the clock (`POST /test/clock`). The engine's clock must be one that is moved by hand.
+    pub test_clock: bool,
 }
 
 impl Default for HttpConfig {
@@ -36,6 +38,7 @@ impl Default for HttpConfig {
             keep_alive: Duration::from_secs(75),
             connections_max: 25_000,
             shutdown_timeout: Duration::from_secs(30),
+            test_clock: false,
         }
     }
 }

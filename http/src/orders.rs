@@ -3,6 +3,7 @@
 mod actions;
 mod batch;
 mod body;
+mod details;
 mod history;
 mod list;
 mod plan;
@@ -23,10 +24,11 @@ use crate::{
 pub(crate) use actions::{cancel, deliver, pay, return_goods, set_status, ship};
 pub(crate) use batch::place_many;
 use body::PlaceOrderBody;
+pub(crate) use details::details;
 pub(crate) use history::history;
 pub(crate) use list::list;
 pub(crate) use plan::plan;
-use view::OrderView;
+pub(crate) use view::OrderView;
 
 /// `POST /orders`: every line is reserved, or none is.
 pub(crate) async fn place(

@@ -13,7 +13,7 @@ use actix_web::{
 use serde::{Serialize, Serializer};
 use stockade_domain::{ProductId, Quantity, WarehouseId};
 
-use crate::time::Time;
+use crate::{stock::LiveView, time::Time};
 
 macro_rules! codes {
     ($($name:ident $code:literal $title:literal,)*) => {
@@ -86,6 +86,7 @@ struct Parts {
     retry_after_seconds: Option<u32>,
     allow: Option<String>,
     close: bool,
+    reservations: Option<Vec<LiveView>>,
 }
 
 /// One thing that is wrong with a request.
@@ -154,6 +155,7 @@ impl Problem {
             retry_after_seconds: None,
             allow: None,
             close: false,
+            reservations: None,
         }))
     }
 
@@ -218,6 +220,12 @@ impl Problem {
         self
     }
 
+    /// Lists the reservations in the way, the newest first.
+    pub(crate) fn with_reservations(mut self, reservations: Vec<LiveView>) -> Self {
+        self.0.reservations = Some(reservations);
+        self
+    }
+
     pub(crate) fn with_retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_seconds = Some(seconds);
         self
@@ -254,7 +262,7 @@ impl Problem {
     }
 
     fn body<'a>(&'a self, request_id: Option<&'a str>) -> Body<'a> {
-        let Parts { status, code, detail, faults, .. } = &*self.0;
+        let Parts { status, code, detail, faults, reservations, .. } = &*self.0;
         Body {
             kind: format!("/errors/{}", code.name()),
             title: code.title(),
@@ -263,6 +271,7 @@ impl Problem {
             code: code.name(),
             request_id,
             errors: faults,
+            reservations: reservations.as_deref(),
         }
     }
 }
@@ -289,6 +298,8 @@ struct Body<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservations: Option<&'a [LiveView]>,
 }
 
 /// Inside another answer: a row of a batch.

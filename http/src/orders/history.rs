@@ -2,30 +2,22 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Path},
 };
-use serde::Serialize;
 use stockade_actors::OrderHistory;
-use stockade_domain::{
-    Sequence,
-    order::{Order, OrderEvent, Status},
-};
+use stockade_domain::order::{Order, OrderEvent};
 
 use super::{find, view::OrderView};
-use crate::{page::Page, problem::Problem, query::Params, state::Shared, time::Time};
+use crate::{
+    events::{self, CloudEvent, Entity, Place, of_order},
+    page::Page,
+    problem::Problem,
+    query::Params,
+    state::Shared,
+};
 
 /// One event, with the order as it was after it.
-#[derive(Serialize)]
-struct EventView<'a> {
-    sequence: Sequence,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    time: Time,
-    data: OrderView<'a>,
-}
-
 struct Step {
-    sequence: Sequence,
+    place: Place,
     kind: &'static str,
-    time: Time,
     after: Order,
 }
 
@@ -45,25 +37,22 @@ pub(crate) async fn history(
     let events =
         web::block(move || engine.order_history(id)).await.map_err(Problem::no_thread)??;
     let mut steps = replay(events);
-    steps.retain(|step| step.sequence > after);
+    steps.retain(|step| step.place.sequence > after);
+    let source = events::source(&state.engine);
+    let subject = Entity::of_order(order.id());
     let names = OrderView::of(&state.engine, &order);
     Ok(page.answer_by_id(
         &req,
         &steps,
-        |step| step.sequence,
-        |step| EventView {
-            sequence: step.sequence,
-            kind: step.kind,
-            time: step.time,
-            data: names.at(&step.after),
-        },
+        |step| step.place.sequence,
+        |step| CloudEvent::new(&source, step.place, step.kind, subject, names.at(&step.after)),
     ))
 }
 
 /// The order after each of its events.
 fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(events.len());
-    for OrderHistory { sequence, at, event } in events {
+    for OrderHistory { sequence, epoch, at, event } in events {
         let after = match (&event, steps.last()) {
             (OrderEvent::Placed(placed), _) => Order::new(placed.clone()),
             (event, Some(before)) => {
@@ -74,24 +63,8 @@ fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
             // An order begins with its placing; a history that does not has been pruned.
             (_, None) => continue,
         };
-        steps.push(Step { sequence, kind: name(&event, after.status), time: Time(at), after });
+        let place = Place { sequence, epoch, at };
+        steps.push(Step { place, kind: of_order(&event, after.status), after });
     }
     steps
-}
-
-fn name(event: &OrderEvent, after: Status) -> &'static str {
-    match event {
-        OrderEvent::Placed(_) => "order.placed",
-        OrderEvent::PaymentRecorded { .. } => "order.payment_recorded",
-        OrderEvent::Paid { .. } => "order.paid",
-        OrderEvent::Expired(_) => "order.expired",
-        OrderEvent::Cancelled(_) => "order.cancelled",
-        OrderEvent::Shipped { .. } if after == Status::PartiallyShipped => {
-            "order.partially_shipped"
-        }
-        OrderEvent::Shipped { .. } => "order.shipped",
-        OrderEvent::Delivered { .. } => "order.delivered",
-        OrderEvent::Returned { .. } => "order.returned",
-        OrderEvent::Refunded { .. } => "order.refunded",
-    }
 }

@@ -14,6 +14,8 @@ use crate::{money::Money, time::Time};
 pub(crate) struct OrderView<'a> {
     order: &'a Order,
     products: Vec<Option<Arc<Product>>>,
+    /// With the words that people wrote.
+    words: bool,
 }
 
 impl<'a> OrderView<'a> {
@@ -21,12 +23,17 @@ impl<'a> OrderView<'a> {
     pub(crate) fn of(engine: &Engine, order: &'a Order) -> Self {
         let catalogue = engine.catalogue();
         let name = |line: &stockade_domain::order::Line| catalogue.product(line.product).cloned();
-        Self { order, products: order.placed.lines.iter().map(name).collect() }
+        Self { order, products: order.placed.lines.iter().map(name).collect(), words: true }
+    }
+
+    /// The order as its events show it: no personal data but ids, and nothing that may read differently tomorrow.
+    pub(crate) fn told(order: &'a Order) -> Self {
+        Self { order, products: vec![None; order.placed.lines.len()], words: false }
     }
 
     /// Another state of the same order.
     pub(crate) fn at<'b>(&self, order: &'b Order) -> OrderView<'b> {
-        OrderView { order, products: self.products.clone() }
+        OrderView { order, products: self.products.clone(), words: self.words }
     }
 }
 
@@ -50,19 +57,28 @@ struct Whole<'a> {
     shipments: Each<'a, Shipment>,
     returns: Each<'a, Return>,
     allowed_transitions: &'static [&'static str],
-    cancel_reason: Option<&'a str>,
-    note: Option<&'a str>,
+    #[serde(flatten)]
+    words: Option<Words<'a>>,
     reference: Option<&'a str>,
-    metadata: Metadata<'a>,
     created_at: Time,
     updated_at: Time,
     version: u32,
 }
 
+/// What people wrote about it.
+#[derive(Serialize)]
+struct Words<'a> {
+    cancel_reason: Option<&'a str>,
+    note: Option<&'a str>,
+    metadata: Metadata<'a>,
+}
+
 #[derive(Serialize)]
 struct LineView<'a> {
     product_id: ProductId,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sku: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     quantity: Quantity,
     unit_price: Money,
@@ -84,6 +100,8 @@ struct AllocationView {
 struct Each<'a, T> {
     order: &'a Order,
     things: &'a [T],
+    /// With the words that people wrote.
+    words: bool,
 }
 
 #[derive(Serialize)]
@@ -106,7 +124,8 @@ struct ShipmentView<'a> {
 struct ReturnView<'a> {
     lines: Vec<ParcelView>,
     restocked: bool,
-    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Option<&'a str>>,
     returned_at: Time,
 }
 
@@ -131,11 +150,11 @@ impl Serialize for Metadata<'_> {
 
 /// One thing that happened, as clients read it.
 trait Happened {
-    fn show(&self, order: &Order) -> impl Serialize;
+    fn show(&self, order: &Order, words: bool) -> impl Serialize;
 }
 
 impl Happened for Payment {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, _: bool) -> impl Serialize {
         PaymentView {
             amount: Money(self.amount, order.placed.currency),
             method: self.method.as_deref(),
@@ -146,7 +165,7 @@ impl Happened for Payment {
 }
 
 impl Happened for Shipment {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, _: bool) -> impl Serialize {
         ShipmentView {
             lines: parcels(order, &self.parcels),
             carrier: self.carrier.as_deref(),
@@ -157,11 +176,11 @@ impl Happened for Shipment {
 }
 
 impl Happened for Return {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, words: bool) -> impl Serialize {
         ReturnView {
             lines: parcels(order, &self.parcels),
             restocked: self.restocked,
-            reason: self.reason.as_deref(),
+            reason: words.then(|| self.reason.as_deref()),
             returned_at: Time(self.at),
         }
     }
@@ -171,7 +190,7 @@ impl<T: Happened> Serialize for Each<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(Some(self.things.len()))?;
         for thing in self.things {
-            all.serialize_element(&thing.show(self.order))?;
+            all.serialize_element(&thing.show(self.order, self.words))?;
         }
         all.end()
     }
@@ -233,7 +252,7 @@ impl OrderView<'_> {
 
 impl Serialize for OrderView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let order = self.order;
+        let (order, words) = (self.order, self.words);
         let placed = &*order.placed;
         let details = placed.details.as_deref();
         let history = order.history.as_deref();
@@ -253,14 +272,16 @@ impl Serialize for OrderView<'_> {
             placed_at: Time(placed.at),
             paid_at: order.paid_at.map(Time),
             closed_at: order.closed_at.map(Time),
-            payments: Each { order, things: &order.payments },
-            shipments: Each { order, things: history.map_or(&[], |history| &history.shipments) },
-            returns: Each { order, things: history.map_or(&[], |history| &history.returns) },
+            payments: Each { order, things: &order.payments, words },
+            shipments: Each { order, things: history.map_or(&[], |h| &h.shipments), words },
+            returns: Each { order, things: history.map_or(&[], |h| &h.returns), words },
             allowed_transitions: order.allowed_transitions(),
-            cancel_reason: history.and_then(|history| history.cancel_reason.as_deref()),
-            note: details.and_then(|details| details.note.as_deref()),
+            words: words.then(|| Words {
+                cancel_reason: history.and_then(|history| history.cancel_reason.as_deref()),
+                note: details.and_then(|details| details.note.as_deref()),
+                metadata: Metadata(details.map(|details| &details.metadata)),
+            }),
             reference: details.and_then(|details| details.reference.as_deref()),
-            metadata: Metadata(details.map(|details| &details.metadata)),
             created_at: Time(placed.at),
             updated_at: Time(order.updated_at),
             version: order.version,

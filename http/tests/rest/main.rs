@@ -1,9 +1,11 @@
 //! The REST surface, against a real server on a loopback socket, an engine in memory, and a clock that only the tests move.
 
+mod bulk;
 mod carried;
 mod catalogue;
 mod contract;
 mod errors;
+mod events;
 mod holds;
 mod lists;
 mod money;
