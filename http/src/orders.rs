@@ -42,14 +42,19 @@ pub(crate) async fn place(
     Ok(created(&req, &state.engine, &order))
 }
 
-/// `GET /orders/{id}`.
+/// `GET /orders/{id}`: as it is, or as it was.
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let order = find(&state.engine, *id)?;
-    Params::of(&req).finish()?;
+    let mut order = find(&state.engine, *id)?;
+    let mut params = Params::of(&req);
+    let as_of = history::AsOf::take(&state.engine, &mut params);
+    params.finish()?;
+    if let Some(as_of) = as_of {
+        order = history::at(&state.engine, order.id(), as_of).await?;
+    }
     let view = OrderView::of(&state.engine, &order);
     Ok(answer::seen(&req, order.version, Cached::Never, &view))
 }

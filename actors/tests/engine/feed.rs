@@ -210,3 +210,32 @@ fn a_feed_of_many_orders_changes_keeps_each_apart() {
     let wanted: Vec<_> = orders.iter().rev().map(|order| (order.id(), Status::Cancelled)).collect();
     assert_eq!(told, wanted);
 }
+
+#[test]
+fn nothing_is_told_before_it_is_safe() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = durable(directory.path(), 2);
+    let thing = product(&engine, 1_000);
+    let follower = engine.clone();
+    let following = std::thread::spawn(move || {
+        let (mut after, mut placed) = (0, 0);
+        while placed < 200 {
+            wait(follower.happens_after(after));
+            let feed = follower.feed(after, 10, |_| true).unwrap();
+            assert!(feed.position <= follower.stats().synced, "told, and not synced");
+            for one in &feed.happened {
+                // Whoever hears of an order can read it.
+                if let Event::Order(event) = &one.event {
+                    assert!(follower.order(event.order()).is_some());
+                    placed += 1;
+                }
+            }
+            after = feed.position;
+        }
+    });
+    for _ in 0..20 {
+        let requests = (0..10).map(|_| order_of(&[(thing, 1)])).collect();
+        wait(engine.place_orders(requests, stockade_actors::BatchMode::Each)).unwrap();
+    }
+    following.join().unwrap();
+}

@@ -2,8 +2,11 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Path},
 };
-use stockade_actors::OrderHistory;
-use stockade_domain::order::{Order, OrderEvent};
+use stockade_actors::{Engine, OrderHistory};
+use stockade_domain::{
+    OrderId, Sequence, Timestamp,
+    order::{Order, OrderEvent},
+};
 
 use super::{find, view::OrderView};
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     problem::Problem,
     query::Params,
     state::Shared,
+    time,
 };
 
 /// One event, with the order as it was after it.
@@ -47,6 +51,41 @@ pub(crate) async fn history(
         |step| step.place.sequence,
         |step| CloudEvent::new(&source, step.place, step.kind, subject, names.at(&step.after)),
     ))
+}
+
+/// What `as_of` names: a moment, or a place in the journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AsOf {
+    Time(Timestamp),
+    Sequence(Sequence),
+}
+
+impl AsOf {
+    /// Takes `as_of`; the future is not known.
+    pub(super) fn take(engine: &Engine, params: &mut Params) -> Option<Self> {
+        let wanted = "a moment such as 2026-01-31T12:00:00Z, or a position, and not in the future";
+        params.read("as_of", wanted, |text| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            if digits {
+                let sequence = text.parse().ok().filter(|known| *known <= engine.position());
+                return sequence.map(Self::Sequence);
+            }
+            time::parse(text).filter(|moment| *moment <= engine.now()).map(Self::Time)
+        })
+    }
+}
+
+/// An order as it was then, if it was there.
+pub(super) async fn at(engine: &Engine, id: OrderId, as_of: AsOf) -> Result<Order, Problem> {
+    let engine = engine.clone();
+    let events =
+        web::block(move || engine.order_history(id)).await.map_err(Problem::no_thread)??;
+    let known = |step: &Step| match as_of {
+        AsOf::Time(moment) => step.place.at <= moment,
+        AsOf::Sequence(sequence) => step.place.sequence <= sequence,
+    };
+    let last = replay(events).into_iter().take_while(known).last();
+    last.map(|step| step.after).ok_or_else(|| Problem::not_found("order", id.0))
 }
 
 /// The order after each of its events.

@@ -3,11 +3,13 @@
 mod bulk;
 mod carried;
 mod catalogue;
+mod compat;
 mod contract;
 mod errors;
 mod events;
 mod holds;
 mod lists;
+mod mistakes;
 mod money;
 mod orders;
 mod server;
