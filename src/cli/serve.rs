@@ -41,7 +41,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "MODE")]
     auth: Option<String>,
     /// Let clients move the clock, which stands still else: POST /test/clock. For tests
-    #[arg(long, requires = "in_memory")]
+    #[arg(long)]
     test_clock: bool,
     /// Fill an empty engine with a small shop
     #[arg(long)]
@@ -53,6 +53,10 @@ impl Serve {
         let settings = Settings::load(self.file.config.as_deref(), &self.flags())?;
         if settings.auth == AuthMode::Jwt {
             let what = "auth.mode jwt is not there yet: use none, which serves this machine only";
+            return Err(Failure::usage(what));
+        }
+        if self.test_clock && !settings.in_memory {
+            let what = "--test-clock: only with --in-memory, data that is kept has one clock";
             return Err(Failure::usage(what));
         }
         logging::start(&settings);
