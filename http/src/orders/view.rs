@@ -180,7 +180,7 @@ impl Happened for Return {
         ReturnView {
             lines: parcels(order, &self.parcels),
             restocked: self.restocked,
-            reason: words.then(|| self.reason.as_deref()),
+            reason: words.then_some(self.reason.as_deref()),
             returned_at: Time(self.at),
         }
     }

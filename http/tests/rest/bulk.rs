@@ -104,7 +104,7 @@ fn order_details_have_a_row_for_each_line() {
         assert_eq!(walk(&format!("sort=placed_at&limit={limit}")), rows, "{limit}");
     }
     assert_eq!(walk("sort=placed_at&customer_id=7&limit=2").len(), 5);
-    assert_eq!(walk(&format!("sort=-placed_at&limit=2"))[..2], [(third, 1), (third, 2)]);
+    assert_eq!(walk("sort=-placed_at&limit=2")[..2], [(third, 1), (third, 2)]);
     assert!(walk("status=paid").is_empty());
     let nobody = server.get("/v1/order-details?product_id=2&sort=-placed_at&limit=1").is(200);
     assert_eq!(nobody["data"][0]["customer"], Value::Null);
