@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::Sequence;
+use tokio::sync::Notify;
 
 use crate::Error;
 
@@ -29,6 +31,8 @@ pub(crate) struct Answers {
     folded: AtomicU64,
     stopped: Mutex<Option<Arc<str>>>,
     queues: Vec<Queue>,
+    /// Whoever follows the feed. Free while nobody does.
+    progress: Notify,
 }
 
 impl Answers {
@@ -37,6 +41,7 @@ impl Answers {
             folded: AtomicU64::new(folded),
             stopped: Mutex::new(None),
             queues: (0..lanes).map(|_| Queue::default()).collect(),
+            progress: Notify::new(),
         }
     }
 
@@ -65,6 +70,7 @@ impl Answers {
         for queue in &self.queues {
             self.release_queue(queue);
         }
+        self.progress.notify_waiters();
     }
 
     fn release_queue(&self, queue: &Queue) {
@@ -93,6 +99,20 @@ impl Answers {
             for (_, leave) in waiting {
                 leave(Err(Error::Stopped(reason.clone())));
             }
+        }
+        self.progress.notify_waiters();
+    }
+
+    /// Waits until something after `sequence` is folded, or nothing ever will be.
+    pub(crate) async fn folds_beyond(&self, sequence: Sequence) {
+        loop {
+            let mut moved = pin!(self.progress.notified());
+            // From here on no progress is missed.
+            moved.as_mut().enable();
+            if self.folded() > sequence || self.stopped.lock().is_some() {
+                return;
+            }
+            moved.await;
         }
     }
 }

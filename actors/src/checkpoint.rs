@@ -20,14 +20,16 @@ use stockade_domain::{Quantity, StockKey, stock::Stock};
 enum Kind {
     Orders = b'o',
     Holds = b'h',
-    Transfers = b't',
-    Adjustments = b'a',
+    /// With where their events are. Pages without were `t`: a state that has those is built anew.
+    Transfers = b'T',
+    /// As the event that decided each. Pages of what the first of its variants held were `a`.
+    Adjustments = b'A',
     Stocks = b's',
     Products = b'p',
     Shops = b'S',
     Warehouses = b'W',
     Customers = b'c',
-    Accounts = b'A',
+    Accounts = b'U',
     /// The steps of the clock: one page.
     Clock = b'C',
     /// API keys and counts: one page.

@@ -86,6 +86,12 @@ impl Config {
         self
     }
 
+    /// The same, with a clock that begins now.
+    #[must_use]
+    pub fn with_test_clock(self) -> Self {
+        self.with_virtual_clock(crate::clock::wall_ms())
+    }
+
     pub(crate) fn check(&self) -> Result<(), OpenError> {
         let wrong = |setting, detail: String| Err(OpenError::Setting { setting, detail });
         if !(1..=LANES_MAX).contains(&self.lanes) {

@@ -9,7 +9,7 @@ use actix::Message;
 use parking_lot::Mutex;
 use stockade_domain::{
     OrderId, ProductId, Quantity, ReservationId, Sequence, StockKey, TransferId, WarehouseId,
-    adjustment::{Adjust, Adjusted},
+    adjustment::{Adjust, AdjustRow, AdjustmentEvent},
     catalogue::{CatalogueCommand, Product, Shop, Warehouse},
     holder::{Hold, HoldCommand, HoldEvent, HolderKey, PlaceHold},
     order::{Order, OrderCommand, PlaceOrder},
@@ -51,6 +51,14 @@ pub enum CatalogueThing {
     Shop(Arc<Shop>),
     /// A warehouse.
     Warehouse(Arc<Warehouse>),
+}
+
+/// Corrections of stocks that are made together.
+pub(crate) enum Corrections {
+    /// For one reason.
+    One(Adjust),
+    /// Each for its own.
+    Rows(Vec<AdjustRow>),
 }
 
 /// One piece of work for one owner or stock.
@@ -113,8 +121,8 @@ pub(crate) enum Job {
         reply: Reply<Transfer>,
     },
     Adjust {
-        request: Adjust,
-        reply: Reply<Adjusted>,
+        request: Corrections,
+        reply: Reply<AdjustmentEvent>,
     },
     Catalogue {
         command: CatalogueCommand,

@@ -13,7 +13,7 @@ use stockade_domain::{
         Account, AccountEvent, AccountId, ApiKey, Fingerprint, Identity, Revoked, Role, Sealed,
         Session, TokenHash,
     },
-    adjustment::{Adjusted, AdjustmentEvent, Reason},
+    adjustment::{AdjustRow, Adjusted, AdjustmentEvent, Reason, RowsAdjusted},
     catalogue::{CatalogueEvent, Product, Shop, StockDelta, Warehouse},
     holder::{HoldEnded, HoldEvent, HoldPlaced, HolderKey},
     order::{
@@ -254,11 +254,23 @@ fn other_events() -> Vec<(&'static str, Event)> {
         at: AT,
     };
     let believed = ClockEvent::Believed { from: AT, before: AT, after: AT.plus_ms(3_600_000) };
+    let rows = RowsAdjusted {
+        id: AdjustmentId(6),
+        deltas: vec![StockDelta { stock: STOCK, delta: -1 }],
+        rows: vec![AdjustRow {
+            stock: STOCK,
+            delta: -1,
+            reason: Reason::Lost,
+            reference: Some("R-10".into()),
+        }],
+        at: AT,
+    };
     vec![
         ("transfer.dispatched", TransferEvent::Dispatched(Box::new(dispatched)).into()),
         ("transfer.received", received.into()),
         ("transfer.cancelled", cancelled.into()),
         ("adjustment.adjusted", AdjustmentEvent::Adjusted(Box::new(adjusted)).into()),
+        ("adjustment.rows_adjusted", AdjustmentEvent::RowsAdjusted(Box::new(rows)).into()),
         ("ids.leased", Event::IdsLeased { kind: OwnerKind::Transfer, up_to: 4_097 }),
         ("clock.frozen", ClockEvent::Frozen { from: AT }.into()),
         ("clock.believed", believed.into()),

@@ -38,6 +38,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<Network>,
     /// How much callers may ask for. Without it, as by default, there is no limit: whoever may reach the socket is trusted.
     pub rate_limits: Option<RateLimits>,
+    /// Whether clients may move the clock (`POST /test/clock`). The engine's clock must be one that is moved by hand.
+    pub test_clock: bool,
 }
 
 impl Default for HttpConfig {
@@ -55,6 +57,7 @@ impl Default for HttpConfig {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             rate_limits: None,
+            test_clock: false,
         }
     }
 }

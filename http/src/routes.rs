@@ -7,12 +7,15 @@ use actix_web::{
 };
 
 use crate::{
-    adjustments, errors, gate::Gate, health, orders, problem::Problem, products, reservations,
-    shops, stock, transfers, warehouses,
+    adjustments, errors, events, gate::Gate, health, orders, problem::Problem, products,
+    reservations, shops, stock, test_clock, transfers, warehouses,
 };
 
 /// All routes: those of the root alone, then the table under each mount.
-pub(crate) fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure(config: &mut ServiceConfig, with_test_clock: bool) {
+    if with_test_clock {
+        At::path("/test/clock").post(test_clock::advance).add(config);
+    }
     At::probe("/livez").get(health::live).add(config);
     At::probe("/readyz").get(health::ready).add(config);
     At::probe("/healthz").get(health::health).add(config);
@@ -36,8 +39,10 @@ fn table(config: &mut ServiceConfig) {
     at("/orders/{id}/returns").post(orders::return_goods).add(config);
     at("/orders/{id}/status").patch(orders::set_status).add(config);
     at("/orders/{id}/events").get(orders::history).add(config);
+    at("/order-details").get(orders::details).add(config);
 
     at("/products").get(products::list).post(products::create).add(config);
+    at("/products/batch").post(products::change_many).add(config);
     at("/products/{id}")
         .get(products::get)
         .put(products::replace)
@@ -60,6 +65,11 @@ fn table(config: &mut ServiceConfig) {
         .put(stock::recount)
         .patch(stock::set_policy)
         .add(config);
+
+    at(&format!("/warehouses/{{id}}/stock/{}/explain", id("product_id")))
+        .get(stock::explain)
+        .add(config);
+    at("/events").get(events::list).add(config);
 
     at("/transfers").get(transfers::list).add(config);
     at("/transfers/{id}").get(transfers::get).add(config);

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use stockade_domain::{
     OwnerKind, Sequence,
-    adjustment::Adjusted,
+    adjustment::AdjustmentEvent,
     catalogue::{Catalogue, CatalogueEvent, Product, Shop, Warehouse},
     holder::Hold,
     invariants::Reasons,
@@ -87,9 +87,11 @@ fn load_page(
             }
             read.holds.restore(number, holds);
         }
-        Kind::Transfers => read.transfers.restore(number, decode::<Vec<Option<Transfer>>>(value)?),
+        Kind::Transfers => {
+            read.transfers.restore(number, decode::<Vec<Option<Recorded<Transfer>>>>(value)?);
+        }
         Kind::Adjustments => {
-            read.adjustments.restore(number, decode::<Vec<Option<Adjusted>>>(value)?);
+            read.adjustments.restore(number, decode::<Vec<Option<AdjustmentEvent>>>(value)?);
         }
         Kind::Stocks => decode::<Vec<Counts>>(value)?.into_iter().for_each(|counts| {
             read.new_stock(counts.key);
@@ -121,14 +123,17 @@ fn load_page(
     Ok(())
 }
 
-/// Adds up who holds what, from the owners.
+/// Adds up who holds what, from the owners, and finds orders by their indexes again.
 fn restore_entries(read: &ReadSide) {
     let mut reasons = Reasons::default();
     read.orders.visit(0, |_, order| {
+        read.order_index.add(&order.now.placed);
+        read.take_over_order(&order.now);
         reasons.order(&order.now);
         true
     });
     read.holds.visit(0, |_, hold| {
+        read.take_over_hold(hold);
         reasons.hold(hold);
         true
     });

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use stockade_domain::{
     ClockSteps, OwnerKind, ProductId, Sequence, StockKey, WarehouseId,
-    adjustment::Adjusted,
+    adjustment::AdjustmentEvent,
     catalogue::{Product, Shop, Warehouse},
     holder::Hold,
     open::OpenTable,
@@ -35,8 +35,8 @@ pub(crate) struct Snapshot {
     position: Sequence,
     orders: Pages<Recorded<Order>>,
     holds: Pages<Hold>,
-    transfers: Pages<Transfer>,
-    adjustments: Pages<Adjusted>,
+    transfers: Pages<Recorded<Transfer>>,
+    adjustments: Pages<AdjustmentEvent>,
     stocks: Vec<(u64, Vec<Counts>)>,
     products: Vec<(u64, Vec<Arc<Product>>)>,
     shops: Option<Vec<Arc<Shop>>>,

@@ -2,19 +2,18 @@ use std::sync::Arc;
 
 use stockade_domain::{
     Amount, OrderId, ProductId, Refusal, ReservationId, ShopId, StockKey, TransferId, WarehouseId,
-    adjustment::{Adjust, Adjusted},
     catalogue::{
         CatalogueCommand, NewProduct, NewShop, NewWarehouse, Product, ProductChange, Shop,
         ShopChange, Warehouse, WarehouseChange,
     },
-    holder::{Hold, HoldCommand, PlaceHold},
+    holder::{Hold, HoldCommand, PlaceHold, Source},
     limits::BATCH_ORDERS_MAX,
     order::{Order, OrderCommand, PlaceOrder},
     stock::StockCommand,
     transfer::{Transfer, TransferCommand},
 };
 
-use super::Engine;
+use super::{Engine, frees::Frees};
 use crate::{
     CatalogueThing, Error, NewTransfer, StockRow,
     job::{Batch, Job, Reply, send, send_all},
@@ -82,8 +81,9 @@ impl Engine {
     #[doc = include_str!("../../docs/place_order.md")]
     pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
         let lane = self.lane_of_request(&request);
-        let lines = lines_of_request(&request);
-        self.run(lane, lines, |reply| Job::Place { request, reply }).await
+        let (lines, source) = (lines_of_request(&request), Source::Shop(request.shop));
+        let placed = self.run(lane, lines, |reply| Job::Place { request, reply }).await;
+        placed.map_err(|error| Frees::new(self).tell(error, source))
     }
 
     /// Places many orders with one commit to wait for. In mode [`BatchMode::All`] a refusal of one is the error of all.
@@ -102,11 +102,24 @@ impl Engine {
             let job = |request: PlaceOrder, reply| {
                 (self.lane_of_request(&request), Job::Place { request, reply })
             };
-            return self.run_many(lines, requests, job).await;
+            let shops: Vec<ShopId> = requests.iter().map(|request| request.shop).collect();
+            let placed = self.run_many(lines, requests, job).await?;
+            let mut frees = Frees::new(self);
+            let tell = |(placed, shop): (Result<Order, Error>, ShopId)| {
+                placed.map_err(|error| frees.tell(error, Source::Shop(shop)))
+            };
+            return Ok(placed.into_iter().zip(shops).map(tell).collect());
         }
         let lane = self.lane_of_request(&requests[0]);
-        let placed = self.run(lane, lines, |reply| Job::PlaceAll { requests, reply }).await?;
-        Ok(placed.into_iter().map(Ok).collect())
+        let shop = requests[0].shop;
+        let one_shop = requests.iter().all(|request| request.shop == shop);
+        let placed = self.run(lane, lines, |reply| Job::PlaceAll { requests, reply }).await;
+        let tell = |error| match one_shop {
+            true => Frees::new(self).tell(error, Source::Shop(shop)),
+            // It does not say whose line is short.
+            false => error,
+        };
+        Ok(placed.map_err(tell)?.into_iter().map(Ok).collect())
     }
 
     /// Runs a command on an order, to the end of what it gives back to stocks.
@@ -168,8 +181,9 @@ impl Engine {
     #[doc = include_str!("../../docs/reserve.md")]
     pub async fn reserve(&self, request: PlaceHold) -> Result<Hold, Error> {
         let lane = lane_of_new_hold(self.shared(), &request);
-        let lines = request.lines.len();
-        self.run(lane, lines, |reply| Job::Hold { request, reply }).await
+        let (lines, source) = (request.lines.len(), request.source);
+        let held = self.run(lane, lines, |reply| Job::Hold { request, reply }).await;
+        held.map_err(|error| Frees::new(self).tell(error, source))
     }
 
     /// Holds it `ttl_ms` milliseconds from now.
@@ -219,18 +233,6 @@ impl Engine {
     ) -> Result<Transfer, Error> {
         let lane = self.shared().lane_of_id(id.0);
         self.run(lane, COMMAND_LINES, |reply| Job::ChangeTransfer { id, command, reply }).await
-    }
-
-    /// Corrects one or many stocks: all of them or none.
-    ///
-    /// # Errors
-    /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
-    #[doc = include_str!("../../docs/adjust.md")]
-    pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
-        let first = request.deltas.first().map(|delta| delta.stock.product);
-        let lane = first.map_or(0, |product| self.shared().lane_of_product(product));
-        let lines = request.deltas.len();
-        self.run(lane, lines, |reply| Job::Adjust { request, reply }).await
     }
 
     /// Recounts one stock or sets its policy.

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod commands;
+mod corrections;
+mod frees;
 mod open;
 mod queries;
 mod stats;

@@ -2,16 +2,18 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 use stockade_domain::{
-    Event, OrderId, ProductId, Quantity, Refusal, ReservationId, StockKey, Timestamp, TransferId,
+    AdjustmentId, Event, OrderId, ProductId, Quantity, Refusal, ReservationId, StockKey, Timestamp,
+    TransferId,
+    adjustment::AdjustmentEvent,
     catalogue::{Catalogue, Shop},
-    holder::Hold,
+    holder::{Hold, Source},
     order::{Order, PlaceOrder},
     sourcing::{Plan, plan, use_held},
     transfer::Transfer,
 };
 
-use super::Engine;
-use crate::{Error, OrderFilter, OrderHistory, StockFilter, StockRow};
+use super::{Engine, frees::Frees};
+use crate::{Error, OrderFilter, OrderHistory, Reserved, StockFilter, StockRow, feed};
 
 /// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
 #[doc = include_str!("../../docs/catalogue_view.md")]
@@ -64,6 +66,19 @@ impl Engine {
         self.shared().read.stock_rows(filter, after, limit)
     }
 
+    /// Who has the reserved units of a stock, up to `limit` of them, the newest first, and when they are free again. It looks at
+    /// every reservation of the stock.
+    #[must_use]
+    pub fn reserved(&self, key: StockKey, limit: usize) -> Reserved {
+        self.shared().read.reserved(key, limit)
+    }
+
+    /// Why stock was corrected, and the caller's own name for it.
+    #[must_use]
+    pub fn adjustment(&self, id: AdjustmentId) -> Option<AdjustmentEvent> {
+        self.shared().read.adjustments.get(id.0)
+    }
+
     /// An order.
     #[doc = include_str!("../../docs/order.md")]
     #[must_use]
@@ -86,15 +101,12 @@ impl Engine {
     pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
         let read = &self.shared().read;
         let events = read.order_events(id).ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
-        let unreadable = |reason: String| Error::Stopped(format!("the journal: {reason}").into());
         let mut history = Vec::with_capacity(events.len());
         for sequence in events {
-            let record = self.shared().journal().read(sequence);
-            let record = record.map_err(|error| unreadable(error.to_string()))?;
-            let record = record.ok_or_else(|| unreadable(format!("record {sequence} is gone")))?;
-            let event = stockade_storage::decode::<Event>(&record.bytes);
-            if let Event::Order(event) = event.map_err(|error| unreadable(error.to_string()))? {
-                history.push(OrderHistory { sequence, at: Timestamp(record.time_ms), event });
+            let record = feed::record(self.shared(), sequence)?;
+            if let Event::Order(event) = feed::decode(&record)? {
+                let (epoch, at) = (record.epoch, Timestamp(record.time_ms));
+                history.push(OrderHistory { sequence, epoch, at, event });
             }
         }
         Ok(history)
@@ -130,7 +142,7 @@ impl Engine {
     #[doc = include_str!("../../docs/transfer_of.md")]
     #[must_use]
     pub fn transfer_of(&self, id: TransferId) -> Option<Transfer> {
-        self.shared().read.transfers.get(id.0)
+        self.shared().read.transfers.with(id.0, |transfer| transfer.now.clone())
     }
 
     /// Up to `limit` transfers with an id above `after` that fit, by id.
@@ -144,8 +156,8 @@ impl Engine {
     ) -> Vec<Transfer> {
         let mut found = Vec::new();
         self.shared().read.transfers.visit(after, |_, transfer| {
-            if found.len() < limit && fits(transfer) {
-                found.push(transfer.clone());
+            if found.len() < limit && fits(&transfer.now) {
+                found.push(transfer.now.clone());
             }
             found.len() < limit
         });
@@ -170,6 +182,7 @@ impl Engine {
         let mut available = |key| read.available(key);
         let mut planned = plan(quote.sourcing, &quote.candidates, &demands, &mut available);
         planned.allocations.splice(0..0, allocations);
+        Frees::new(self).fill(&mut planned.shortages, Source::Shop(request.shop));
         Ok(planned)
     }
 }

@@ -75,6 +75,12 @@ impl Engine {
         self.shared().check_open()
     }
 
+    /// The journal's name, given when it was created.
+    #[must_use]
+    pub fn journal_id(&self) -> u128 {
+        self.shared().journal().journal_id()
+    }
+
     /// A hash of everything that is committed: the same after a restart, with or without the state on sled.
     #[doc = include_str!("../../docs/digest.md")]
     #[must_use]

@@ -3,7 +3,6 @@ use std::sync::atomic::Ordering;
 use stockade_domain::{
     Event, ReservationId, Sequence, StockKey,
     account::{AccountEvent, AccountId},
-    adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
     holder::{Hold, HoldEvent},
     order::{Order, OrderEvent},
@@ -26,9 +25,9 @@ impl ReadSide {
                 self.set_catalogue_at(sequence);
                 self.dirty_catalogue.lock().note(event);
             }
-            Event::Transfer(event) => self.apply_transfer(event),
-            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
-                self.adjustments.update(adjusted.id.0, |place| *place = Some((**adjusted).clone()));
+            Event::Transfer(event) => self.apply_transfer(sequence, event),
+            Event::Adjustment(event) => {
+                self.adjustments.update(event.adjustment().0, |place| *place = Some(event.clone()));
             }
             Event::IdsLeased { kind, up_to } => {
                 self.leased.lock().insert(*kind, *up_to);
@@ -46,6 +45,11 @@ impl ReadSide {
         let key = event.stock();
         if let Some(mut stock) = self.stocks.get_mut(&key) {
             stock.evolve(event);
+            let entry = event.freed().filter(|entry| !stock.entries.contains_key(entry));
+            drop(stock);
+            if let Some(entry) = entry {
+                self.taken_over.remove(&(entry, key));
+            }
         } else {
             self.new_stock(key);
             self.stocks.entry(key).or_default().evolve(event);
@@ -59,9 +63,14 @@ impl ReadSide {
     }
 
     fn apply_order(&self, sequence: Sequence, event: &OrderEvent) {
+        if let OrderEvent::Placed(placed) = event {
+            self.order_index.add(placed);
+        }
         self.orders.update(event.order().0, |place| match (place, event) {
             (place @ None, OrderEvent::Placed(placed)) => {
-                *place = Some(Recorded { now: Order::new(placed.clone()), events: vec![sequence] });
+                let now = Order::new(placed.clone());
+                self.take_over_order(&now);
+                *place = Some(Recorded { now, events: vec![sequence] });
             }
             (Some(_), OrderEvent::Placed(placed)) => panic!("order {} is placed twice", placed.id),
             (Some(order), event) => {
@@ -77,7 +86,9 @@ impl ReadSide {
             for replaced in &placed.replaces {
                 self.change_hold(*replaced, |hold| hold.lose(&placed.lines, placed.at));
             }
-            self.holds.update(placed.id.0, |place| *place = Some(Hold::new(placed)));
+            let hold = Hold::new(placed);
+            self.take_over_hold(&hold);
+            self.holds.update(placed.id.0, |place| *place = Some(hold));
             self.holders.entry(placed.key.clone()).or_default().insert(placed.id);
         } else {
             self.change_hold(event.hold(), |hold| hold.evolve(event));
@@ -101,12 +112,16 @@ impl ReadSide {
         }
     }
 
-    fn apply_transfer(&self, event: &TransferEvent) {
+    fn apply_transfer(&self, sequence: Sequence, event: &TransferEvent) {
         self.transfers.update(event.transfer().0, |place| match (place, event) {
             (place @ None, TransferEvent::Dispatched(dispatched)) => {
-                *place = Some(Transfer::new((**dispatched).clone()));
+                let now = Transfer::new((**dispatched).clone());
+                *place = Some(Recorded { now, events: vec![sequence] });
             }
-            (Some(transfer), event) => transfer.evolve(event),
+            (Some(transfer), event) => {
+                transfer.now.evolve(event);
+                transfer.events.push(sequence);
+            }
             (None, event) => panic!("transfer {} was never dispatched", event.transfer()),
         });
     }

@@ -5,6 +5,8 @@
 
 mod apply;
 mod digest;
+mod index;
+mod live;
 mod query;
 mod table;
 
@@ -18,9 +20,9 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
-    ClockSteps, OwnerKind, ReservationId, Sequence, StockKey,
+    ClockSteps, Owner, OwnerKind, ReservationId, Sequence, StockKey,
     account::Accounts,
-    adjustment::Adjusted,
+    adjustment::AdjustmentEvent,
     catalogue::Catalogue,
     holder::{Hold, HolderKey},
     open::OpenTable,
@@ -29,6 +31,8 @@ use stockade_domain::{
     transfer::Transfer,
 };
 
+pub(crate) use index::OrderIndex;
+pub use live::{LiveReservation, Reserved};
 pub use query::{OrderFilter, OrderHistory, StockFilter, StockRow};
 pub(crate) use table::{PAGE_IDS, Page, Table};
 
@@ -46,11 +50,15 @@ pub(crate) struct ReadSide {
     pub(crate) accounts: RwLock<Accounts>,
     dirty_accounts: Mutex<AccountsDirt>,
     pub(crate) orders: Table<Recorded<Order>>,
+    /// Finds the orders of a customer, or with a reference, without looking at all of them.
+    pub(crate) order_index: OrderIndex,
     pub(crate) holds: Table<Hold>,
     /// Live holds by who decides about them.
     pub(crate) holders: DashMap<HolderKey, BTreeSet<ReservationId>, FxBuildHasher>,
-    pub(crate) transfers: Table<Transfer>,
-    pub(crate) adjustments: Table<Adjusted>,
+    /// Who has the units that a stock keeps under an earlier hold's entry.
+    pub(crate) taken_over: DashMap<(Owner, StockKey), Owner, FxBuildHasher>,
+    pub(crate) transfers: Table<Recorded<Transfer>>,
+    pub(crate) adjustments: Table<AdjustmentEvent>,
     pub(crate) open: Mutex<OpenTable>,
     /// Ids of each kind below these may have been given out.
     pub(crate) leased: Mutex<FxHashMap<OwnerKind, u64>>,

@@ -51,7 +51,8 @@ pub(super) async fn command(
     command: &TransferCommand,
 ) -> Outcome<Transfer> {
     let ahead = lane.transfers.borrow().get(&id);
-    let transfer = ahead.or_else(|| lane.shared.read.transfers.get(id.0));
+    let folded = || lane.shared.read.transfers.with(id.0, |transfer| transfer.now.clone());
+    let transfer = ahead.or_else(folded);
     let mut transfer = transfer.ok_or(Refusal::NotFound { kind: "transfer", id: id.0 })?;
     let at = lane.now();
     let event = guarded(|| Ok::<_, Error>(transfer.decide(command, at)?))?;

@@ -21,7 +21,7 @@ const ID: AccountId = AccountId::Customer(ANN);
 
 /// An engine on a data directory of few bytes, since all of them are searched.
 fn durable(path: &Path) -> Engine {
-    let config = Config { lanes: 1, segment_bytes: 256 << 10, ..Config::new(path) };
+    let config = Config { lanes: 1, segment_bytes: 8 << 20, ..Config::new(path) };
     Engine::open(config.with_virtual_clock(START_MS)).expect("the data directory opens")
 }
 
@@ -184,7 +184,7 @@ fn a_power_cut_at_any_operation_neither_loses_nor_brings_back_anybody() {
     let on = |disk: &SimDisk| {
         let config = Config {
             lanes: 1,
-            segment_bytes: 256 << 10,
+            segment_bytes: 8 << 20,
             ..Config::in_memory().with_virtual_clock(START_MS)
         };
         Engine::open_on(Arc::new(disk.clone()), &config).expect("a simulated disk opens")
@@ -228,7 +228,7 @@ fn a_keyring_that_cannot_be_written_stops_the_engine_and_the_next_start_drops_th
     let on = |disk: &SimDisk| {
         let config = Config {
             lanes: 1,
-            segment_bytes: 256 << 10,
+            segment_bytes: 8 << 20,
             ..Config::in_memory().with_virtual_clock(START_MS)
         };
         Engine::open_on(Arc::new(disk.clone()), &config).expect("a simulated disk opens")

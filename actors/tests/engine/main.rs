@@ -5,6 +5,7 @@ mod concurrency;
 mod deadlines;
 mod durability;
 mod erasing;
+mod feed;
 mod lanes;
 mod power;
 mod shop;
