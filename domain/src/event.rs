@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OwnerKind, adjustment::AdjustmentEvent, catalogue::CatalogueEvent, holder::HoldEvent,
+    Origin, OwnerKind, adjustment::AdjustmentEvent, catalogue::CatalogueEvent, holder::HoldEvent,
     order::OrderEvent, stock::StockEvent, transfer::TransferEvent,
 };
 
@@ -30,6 +30,8 @@ pub enum Event {
         /// The first id that is not leased.
         up_to: u64,
     },
+    /// Who did what follows, and under which idempotency key. The first event of a decision's group.
+    Origin(Origin),
 }
 
 macro_rules! from {
@@ -49,4 +51,5 @@ from!(
     Catalogue(CatalogueEvent),
     Transfer(TransferEvent),
     Adjustment(AdjustmentEvent),
+    Origin(Origin),
 );

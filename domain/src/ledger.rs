@@ -47,7 +47,11 @@ impl Ledger {
                 }
             }
             Event::Transfer(event) => self.transfer(event),
-            Event::Stock(_) | Event::Hold(_) | Event::Catalogue(_) | Event::IdsLeased { .. } => {}
+            Event::Stock(_)
+            | Event::Hold(_)
+            | Event::Catalogue(_)
+            | Event::IdsLeased { .. }
+            | Event::Origin(_) => {}
         }
     }
 

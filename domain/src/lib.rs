@@ -19,6 +19,7 @@ pub mod limits;
 mod money;
 pub mod open;
 pub mod order;
+mod origin;
 mod refusal;
 pub mod sourcing;
 pub mod stock;
@@ -30,9 +31,10 @@ pub mod transfer;
 pub use event::Event;
 pub use ids::{
     AdjustmentId, CustomerId, OrderId, Owner, OwnerKind, ProductId, ReservationId, Sequence,
-    ShopId, Step, StockKey, TransferId, WarehouseId,
+    ShopId, Step, StockKey, TransferId, WarehouseId, Who,
 };
 pub use money::{Amount, Currency, MoneyError};
+pub use origin::{IdempotencyKey, Origin};
 pub use refusal::{Refusal, Shortage};
 pub use time::Timestamp;
 

@@ -60,7 +60,7 @@ pub fn part(event: &Event) -> Part {
             let AdjustmentEvent::Adjusted(adjusted) = event;
             Part::Decided(event.owner(), 0, adjustment::gives(&adjusted.deltas).collect())
         }
-        Event::IdsLeased { .. } => Part::Alone,
+        Event::IdsLeased { .. } | Event::Origin(_) => Part::Alone,
     }
 }
 

@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use stockade_domain::{
-    AdjustmentId, Currency, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId, ReservationId,
-    ShopId, StockKey, Timestamp, TransferId, WarehouseId,
+    AdjustmentId, Currency, CustomerId, Event, IdempotencyKey, OrderId, Origin, Owner, OwnerKind,
+    ProductId, ReservationId, ShopId, StockKey, Timestamp, TransferId, WarehouseId, Who,
     adjustment::{Adjusted, AdjustmentEvent, Reason},
     catalogue::{CatalogueEvent, Product, Shop, StockDelta, Warehouse},
     holder::{HoldEnded, HoldEvent, HoldPlaced, HolderKey},
@@ -255,6 +255,17 @@ fn other_events() -> Vec<(&'static str, Event)> {
     ]
 }
 
+fn origins() -> Vec<(&'static str, Event)> {
+    let origin = |who, key, covers| Event::Origin(Origin { who, key, covers });
+    let key = Some(IdempotencyKey { key: [0xA7; 16], request: 1 << 63 });
+    vec![
+        ("origin.customer", origin(Some(Who::Customer(CustomerId(12))), None, 1)),
+        ("origin.account", origin(Some(Who::Account(300)), key, 2)),
+        ("origin.api_key", origin(Some(Who::ApiKey(1)), None, 5_000)),
+        ("origin.nobody", origin(None, key, 1)),
+    ]
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -270,9 +281,15 @@ fn events_are_stored_as_they_always_were() {
     let golden = fs::read_to_string(&path).unwrap_or_default();
     let golden: BTreeMap<&str, &str> =
         golden.lines().filter_map(|line| line.split_once(' ')).collect();
-    let samples =
-        [stock_events(), order_events(), hold_events(), catalogue_events(), other_events()]
-            .concat();
+    let samples = [
+        stock_events(),
+        order_events(),
+        hold_events(),
+        catalogue_events(),
+        other_events(),
+        origins(),
+    ]
+    .concat();
     let config = bincode::config::standard();
     let mut text = String::new();
     for (name, event) in &samples {

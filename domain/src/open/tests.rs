@@ -219,6 +219,7 @@ fn what_stands_alone_opens_nothing() {
         }
         .into(),
         Event::IdsLeased { kind: crate::OwnerKind::Order, up_to: 9 },
+        crate::Origin { who: Some(crate::Who::ApiKey(1)), key: None, covers: 1 }.into(),
     ];
     for event in &events {
         assert_eq!(part(event), Part::Alone);

@@ -111,7 +111,7 @@ impl World {
             Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
                 self.adjustments.insert(adjusted.id);
             }
-            Event::IdsLeased { .. } => {}
+            Event::IdsLeased { .. } | Event::Origin(_) => {}
         }
     }
 
