@@ -14,7 +14,7 @@ use std::{
 use parking_lot::Mutex;
 use stockade_domain::Sequence;
 
-use crate::Error;
+use crate::{Error, waits::Waits};
 
 /// Lets an answer leave, or tells that it never can.
 type Leave = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -29,6 +29,7 @@ pub(crate) struct Answers {
     folded: AtomicU64,
     stopped: Mutex<Option<Arc<str>>>,
     queues: Vec<Queue>,
+    pub(crate) waits: Arc<Waits>,
 }
 
 impl Answers {
@@ -37,6 +38,7 @@ impl Answers {
             folded: AtomicU64::new(folded),
             stopped: Mutex::new(None),
             queues: (0..lanes).map(|_| Queue::default()).collect(),
+            waits: Arc::default(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Answers {
         for queue in &self.queues {
             self.release_queue(queue);
         }
+        self.waits.release(sequence);
     }
 
     fn release_queue(&self, queue: &Queue) {
@@ -88,6 +91,7 @@ impl Answers {
     /// Nothing more will ever be committed: every answer, now and later, says so.
     pub(crate) fn stop(&self, reason: &Arc<str>) {
         self.stopped.lock().get_or_insert_with(|| reason.clone());
+        self.waits.close();
         for queue in &self.queues {
             let waiting = std::mem::take(&mut *queue.waiting.lock());
             for (_, leave) in waiting {

@@ -25,6 +25,8 @@ enum Kind {
     Products = b'p',
     Shops = b'S',
     Warehouses = b'W',
+    /// Idempotency keys, a page a run.
+    Keys = b'k',
     /// The open table, leases and the catalogue's position: one page.
     Rest = b'r',
 }
@@ -47,6 +49,7 @@ impl Kind {
             Self::Products,
             Self::Shops,
             Self::Warehouses,
+            Self::Keys,
             Self::Rest,
         ];
         let kind = all.into_iter().find(|known| *known as u8 == *kind)?;

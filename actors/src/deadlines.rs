@@ -131,7 +131,7 @@ fn lines_due(read: &ReadSide, owner: Owner) -> Option<usize> {
         })?,
         OwnerKind::Hold => read
             .holds
-            .with(owner.id(), |hold| hold.is_active().then_some(hold.allocations.len()))?,
+            .with(owner.id(), |hold| hold.now.is_active().then_some(hold.now.allocations.len()))?,
         _ => None,
     }
 }

@@ -16,18 +16,22 @@ use stockade_domain::{
 use stockade_storage::StateStore;
 
 use super::{Counts, Kind};
-use crate::read::{ReadSide, Recorded};
+use crate::{
+    keys::{Keys, Run},
+    read::{ReadSide, Recorded},
+};
 
 /// Reads a checkpoint back into an empty read side.
 ///
 /// # Errors
 /// Anything that cannot be read: the caller then forgets the checkpoint and replays the journal.
-pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
+pub(crate) fn load(store: &StateStore, read: &ReadSide, keys: &Keys) -> Result<(), String> {
     let mut catalogue = CataloguePages::default();
+    let mut runs = Vec::new();
     let mut failed = None;
     let mut page = |key: &[u8], value: &[u8]| {
         if failed.is_none() {
-            failed = load_page(read, &mut catalogue, key, value).err();
+            failed = load_page(read, &mut catalogue, &mut runs, key, value).err();
         }
     };
     store.for_each(&mut page).map_err(|error| error.to_string())?;
@@ -36,6 +40,7 @@ pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
         None => catalogue.put_into(&mut read.catalogue.write()),
     }
     restore_entries(read);
+    keys.restore(runs);
     read.applied.store(store.position(), Ordering::Release);
     read.snapshot_at.store(store.position(), Ordering::Release);
     Ok(())
@@ -71,6 +76,7 @@ impl CataloguePages {
 fn load_page(
     read: &ReadSide,
     catalogue: &mut CataloguePages,
+    runs: &mut Vec<Run>,
     key: &[u8],
     value: &[u8],
 ) -> Result<(), String> {
@@ -78,13 +84,16 @@ fn load_page(
     match kind {
         Kind::Orders => read.orders.restore(number, decode::<Vec<Option<Recorded<Order>>>>(value)?),
         Kind::Holds => {
-            let holds: Vec<Option<Hold>> = decode(value)?;
-            for hold in holds.iter().flatten().filter(|hold| hold.is_active()) {
+            let holds: Vec<Option<Recorded<Hold>>> = decode(value)?;
+            let live = holds.iter().flatten().map(|hold| &hold.now).filter(|hold| hold.is_active());
+            for hold in live {
                 read.holders.entry(hold.key.clone()).or_default().insert(hold.id);
             }
             read.holds.restore(number, holds);
         }
-        Kind::Transfers => read.transfers.restore(number, decode::<Vec<Option<Transfer>>>(value)?),
+        Kind::Transfers => {
+            read.transfers.restore(number, decode::<Vec<Option<Recorded<Transfer>>>>(value)?);
+        }
         Kind::Adjustments => {
             read.adjustments.restore(number, decode::<Vec<Option<Adjusted>>>(value)?);
         }
@@ -104,6 +113,7 @@ fn load_page(
         Kind::Products => catalogue.products.extend(decode::<Vec<Arc<Product>>>(value)?),
         Kind::Shops => catalogue.shops = decode(value)?,
         Kind::Warehouses => catalogue.warehouses = decode(value)?,
+        Kind::Keys => runs.push(decode(value)?),
         Kind::Rest => {
             let (open, leased, catalogue_at): (OpenTable, FxHashMap<OwnerKind, u64>, Sequence) =
                 decode(value)?;
@@ -123,7 +133,7 @@ fn restore_entries(read: &ReadSide) {
         true
     });
     read.holds.visit(0, |_, hold| {
-        reasons.hold(hold);
+        reasons.hold(&hold.now);
         true
     });
     reasons.open(&read.open.lock());

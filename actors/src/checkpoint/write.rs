@@ -24,6 +24,7 @@ use stockade_storage::StateStore;
 
 use super::{Counts, Kind, STOCK_PAGE_PRODUCTS};
 use crate::{
+    keys::{self, Keys},
     read::{CatalogueDirt, PAGE_IDS, Page, ReadSide, Recorded},
     shared::Shared,
 };
@@ -34,13 +35,14 @@ type Pages<T> = Vec<(u64, Page<T>)>;
 pub(crate) struct Snapshot {
     position: Sequence,
     orders: Pages<Recorded<Order>>,
-    holds: Pages<Hold>,
-    transfers: Pages<Transfer>,
+    holds: Pages<Recorded<Hold>>,
+    transfers: Pages<Recorded<Transfer>>,
     adjustments: Pages<Adjusted>,
     stocks: Vec<(u64, Vec<Counts>)>,
     products: Vec<(u64, Vec<Arc<Product>>)>,
     shops: Option<Vec<Arc<Shop>>>,
     warehouses: Option<Vec<Arc<Warehouse>>>,
+    keys: keys::Pages,
     open: OpenTable,
     leased: FxHashMap<OwnerKind, u64>,
     catalogue_at: Sequence,
@@ -48,7 +50,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// A snapshot, if anything changed. Only the fold may take one, between two events.
-    pub(crate) fn take(read: &ReadSide) -> Option<Self> {
+    pub(crate) fn take(read: &ReadSide, keys: &Keys) -> Option<Self> {
         let position = read.applied.load(Ordering::Acquire);
         if position == read.snapshot_at.swap(position, Ordering::AcqRel) {
             return None;
@@ -69,6 +71,7 @@ impl Snapshot {
             products: product_pages.into_iter().map(|page| (page, products_of(page))).collect(),
             shops: shops.then(|| catalogue.shops_after(0).cloned().collect()),
             warehouses: warehouses.then(|| catalogue.warehouses_after(0).cloned().collect()),
+            keys: keys.take_dirty(),
             open: read.open.lock().clone(),
             leased: read.leased.lock().clone(),
             catalogue_at: read.catalogue_at(),
@@ -90,6 +93,8 @@ impl Snapshot {
         encode_pages(&mut pages, Kind::Products, &self.products);
         encode_pages(&mut pages, Kind::Shops, &self.shops.map(|shops| (0, shops)));
         encode_pages(&mut pages, Kind::Warehouses, &self.warehouses.map(|places| (0, places)));
+        encode_pages(&mut pages, Kind::Keys, &self.keys.changed);
+        pages.extend(self.keys.gone.iter().map(|page| (Kind::Keys.key(*page), None)));
         let rest = (self.open, self.leased, self.catalogue_at);
         encode_pages(&mut pages, Kind::Rest, &[(0, rest)]);
         pages

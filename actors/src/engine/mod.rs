@@ -1,8 +1,10 @@
 //! The engine: what embedders hold.
 
 mod commands;
+mod history;
 mod open;
 mod queries;
+mod run;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -18,14 +20,15 @@ use stockade_domain::{Event, Timestamp};
 use stockade_storage::{DataDirectory, Disk};
 
 use crate::{
-    Config, Error, OpenError, deadlines,
+    Config, Context, Error, OpenError, deadlines,
     fold::FoldEnd,
     ids::KINDS,
     lane::{LaneThread, NextIds},
     shared::Shared,
 };
-pub use commands::BatchMode;
+pub use history::FirstAnswer;
 pub use queries::CatalogueView;
+pub use run::BatchMode;
 pub use stats::Stats;
 
 /// A running engine. Clones are handles of the same one; it is shut down with the last of them, or by
@@ -64,6 +67,8 @@ pub use stats::Stats;
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// Of the commands that are sent through this handle.
+    context: Context,
 }
 
 struct Inner {
@@ -219,6 +224,7 @@ impl Inner {
         }
         shared.door.close();
         shared.close();
+        shared.answers.waits.end();
         threads.lanes.into_iter().for_each(LaneThread::end);
         let closed = shared.journal().shutdown();
         threads.fold_end.end();

@@ -6,7 +6,7 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::{
-    Currency, Event, Owner, Sequence, Timestamp,
+    Currency, Event, Origin, Owner, Sequence, Timestamp,
     catalogue::{CatalogueCommand, NewShop, NewWarehouse},
     order::Status,
 };
@@ -17,8 +17,8 @@ use stockade_storage::{
 
 use super::{Engine, Inner, Opened, Threads};
 use crate::{
-    Config, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock, deadlines, fold,
-    ids::KINDS, lane::LaneThread, read::ReadSide, shared::Shared,
+    Config, Context, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock,
+    deadlines, fold, ids::KINDS, keys::Keys, lane::LaneThread, read::ReadSide, shared::Shared,
 };
 
 pub(super) fn open(config: &Config) -> Result<Engine, OpenError> {
@@ -46,11 +46,14 @@ pub(super) fn open_on(
     };
 
     let mut opened = Opened::default();
-    let mut state = State::open(directory.as_ref(), &disk)?;
+    let mut state = State::open(directory.as_ref(), &disk, config)?;
     let mut replay = |record: stockade_storage::Record<'_>| {
         let event: Event =
             stockade_storage::decode(record.bytes).map_err(|error| error.to_string())?;
         state.read.apply(record.sequence, &event);
+        if let Event::Origin(Origin { key: Some(key), .. }) = &event {
+            state.keys.done(key, record.sequence, record.time_ms);
+        }
         Ok(())
     };
     let (journal, recovered) = Journal::<Event>::open(disk, options, state.position, &mut replay)?;
@@ -63,8 +66,8 @@ pub(super) fn open_on(
             Clock::guarded(recovered.last_time_ms, config.clock_jump_max, config.clock_jump_lasts)
         }
     });
-    let State { read, store, .. } = state;
-    let shared = Shared::new(read, clock.clone(), config, recovered.last_sequence);
+    let State { read, keys, store, .. } = state;
+    let shared = Shared::new(read, keys, clock.clone(), config, recovered.last_sequence);
     let shared = Arc::new(shared);
     let (sink, fold_end, inbox) = fold::channel();
     let journal = journal.start(Box::new(sink), Arc::new(move || clock.now().0))?;
@@ -89,7 +92,8 @@ pub(super) fn open_on(
     opened.took = started.elapsed();
     let threads = Threads { lanes, deadlines, fold, fold_end, directory };
     let threads = Mutex::new(Some(threads));
-    Ok(Engine { inner: Arc::new(Inner { shared, threads, opened, closed: OnceLock::new() }) })
+    let inner = Arc::new(Inner { shared, threads, opened, closed: OnceLock::new() });
+    Ok(Engine { inner, context: Context::default() })
 }
 
 fn stopped_early(error: Error) -> OpenError {
@@ -120,6 +124,7 @@ impl Opened {
 /// The read side as far as the state on sled knows it.
 pub(crate) struct State {
     pub(crate) read: ReadSide,
+    pub(crate) keys: Keys,
     pub(crate) store: Option<StateStore>,
     pub(crate) position: Sequence,
     pub(crate) rebuilt: Option<String>,
@@ -129,35 +134,45 @@ impl State {
     pub(crate) fn open(
         directory: Option<&DataDirectory>,
         disk: &Arc<dyn Disk>,
+        config: &Config,
     ) -> Result<Self, OpenError> {
-        let empty = Self { read: ReadSide::default(), store: None, position: 0, rebuilt: None };
+        let empty = Self::empty(config);
         let Some(directory) = directory else {
             return Ok(empty);
         };
         // A journal that is not there yet has no name: its state is made once it has one.
         match stockade_storage::journal_id(&**disk)? {
-            Some(journal_id) => Self::load(&directory.state(), journal_id),
+            Some(journal_id) => empty.load(&directory.state(), journal_id, config),
             None => Ok(empty),
         }
     }
 
-    fn load(folder: &Path, journal_id: u128) -> Result<Self, OpenError> {
+    fn empty(config: &Config) -> Self {
+        Self {
+            read: ReadSide::default(),
+            keys: Keys::new(config.idempotency_keys_max),
+            store: None,
+            position: 0,
+            rebuilt: None,
+        }
+    }
+
+    fn load(self, folder: &Path, journal_id: u128, config: &Config) -> Result<Self, OpenError> {
         let (store, rebuilt) = match open_store(folder, journal_id)? {
             StateOpened::Ready(store) => (store, None),
             StateOpened::Rebuild { store, reason } => (store, Some(reason)),
         };
-        let read = ReadSide::default();
-        match checkpoint::load(&store, &read) {
+        match checkpoint::load(&store, &self.read, &self.keys) {
             Ok(()) => {
                 let position = store.position();
-                Ok(Self { read, store: Some(store), position, rebuilt })
+                Ok(Self { store: Some(store), position, rebuilt, ..self })
             }
             Err(reason) => {
                 drop(store);
                 remove(folder)?;
                 let store = open_store(folder, journal_id)?.into_store();
                 let rebuilt = Some(format!("its pages cannot be read: {reason}"));
-                Ok(Self { read: ReadSide::default(), store: Some(store), position: 0, rebuilt })
+                Ok(Self { store: Some(store), rebuilt, ..Self::empty(config) })
             }
         }
     }
@@ -239,8 +254,8 @@ fn feed_deadlines(shared: &Shared) {
         true
     });
     shared.read.holds.visit(0, |_, hold| {
-        if hold.is_active() {
-            dues.push((hold.expires_at, Owner::hold(hold.id)));
+        if hold.now.is_active() {
+            dues.push((hold.now.expires_at, Owner::hold(hold.now.id)));
         }
         true
     });

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 use stockade_domain::{
-    Event, OrderId, ProductId, Quantity, Refusal, ReservationId, StockKey, Timestamp, TransferId,
+    OrderId, ProductId, Quantity, ReservationId, StockKey, TransferId,
     catalogue::{Catalogue, Shop},
     holder::Hold,
     order::{Order, PlaceOrder},
@@ -11,7 +11,7 @@ use stockade_domain::{
 };
 
 use super::Engine;
-use crate::{Error, OrderFilter, OrderHistory, StockFilter, StockRow};
+use crate::{Error, OrderFilter, StockFilter, StockRow};
 
 /// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
 pub struct CatalogueView<'a>(RwLockReadGuard<'a, Catalogue>);
@@ -71,31 +71,10 @@ impl Engine {
         self.shared().read.orders_after(filter, after, limit)
     }
 
-    /// Everything that happened to an order, read back from the journal.
-    ///
-    /// # Errors
-    /// No such order, or the journal cannot be read.
-    pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
-        let read = &self.shared().read;
-        let events = read.order_events(id).ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
-        let unreadable = |reason: String| Error::Stopped(format!("the journal: {reason}").into());
-        let mut history = Vec::with_capacity(events.len());
-        for sequence in events {
-            let record = self.shared().journal().read(sequence);
-            let record = record.map_err(|error| unreadable(error.to_string()))?;
-            let record = record.ok_or_else(|| unreadable(format!("record {sequence} is gone")))?;
-            let event = stockade_storage::decode::<Event>(&record.bytes);
-            if let Event::Order(event) = event.map_err(|error| unreadable(error.to_string()))? {
-                history.push(OrderHistory { sequence, at: Timestamp(record.time_ms), event });
-            }
-        }
-        Ok(history)
-    }
-
     /// A hold.
     #[must_use]
     pub fn reservation(&self, id: ReservationId) -> Option<Hold> {
-        self.shared().read.holds.get(id.0)
+        self.shared().read.holds.with(id.0, |hold| hold.now.clone())
     }
 
     /// Up to `limit` holds with an id above `after` that fit, by id.
@@ -108,8 +87,8 @@ impl Engine {
     ) -> Vec<Hold> {
         let mut found = Vec::new();
         self.shared().read.holds.visit(after, |_, hold| {
-            if found.len() < limit && fits(hold) {
-                found.push(hold.clone());
+            if found.len() < limit && fits(&hold.now) {
+                found.push(hold.now.clone());
             }
             found.len() < limit
         });
@@ -119,7 +98,7 @@ impl Engine {
     /// A transfer.
     #[must_use]
     pub fn transfer_of(&self, id: TransferId) -> Option<Transfer> {
-        self.shared().read.transfers.get(id.0)
+        self.shared().read.transfers.with(id.0, |transfer| transfer.now.clone())
     }
 
     /// Up to `limit` transfers with an id above `after` that fit, by id.
@@ -132,8 +111,8 @@ impl Engine {
     ) -> Vec<Transfer> {
         let mut found = Vec::new();
         self.shared().read.transfers.visit(after, |_, transfer| {
-            if found.len() < limit && fits(transfer) {
-                found.push(transfer.clone());
+            if found.len() < limit && fits(&transfer.now) {
+                found.push(transfer.now.clone());
             }
             found.len() < limit
         });

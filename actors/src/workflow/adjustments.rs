@@ -11,12 +11,13 @@ use super::{
     stocks::{give, take_all},
 };
 use crate::{
+    context::By,
     lane::{Lane, guarded},
     read::ReadSide,
 };
 
 /// Corrects one or many stocks: all of them or none.
-pub(super) async fn adjust(lane: &Rc<Lane>, request: Adjust) -> Outcome<Adjusted> {
+pub(super) async fn adjust(lane: &Rc<Lane>, by: &By, request: Adjust) -> Outcome<Adjusted> {
     let deltas = guarded(|| Ok(request.check()?))?;
     check_exist(&lane.shared.read, &deltas)?;
     let id = AdjustmentId(lane.next_id(OwnerKind::Adjustment).await?);
@@ -25,7 +26,7 @@ pub(super) async fn adjust(lane: &Rc<Lane>, request: Adjust) -> Outcome<Adjusted
     take_all(lane, owner, 0, &takes).await?;
     let gives = adjustment::gives(&deltas).collect();
     let AdjustmentEvent::Adjusted(adjusted) = request.decide(id, deltas, lane.now());
-    let seen = lane.append([AdjustmentEvent::Adjusted(adjusted.clone()).into()])?;
+    let seen = lane.decide(by, [AdjustmentEvent::Adjusted(adjusted.clone()).into()])?;
     let seen = seen.max(give(lane, owner, 0, gives).await?.unwrap_or(seen));
     Ok((*adjusted, Some(seen)))
 }

@@ -201,7 +201,7 @@ fn a_products_stock_is_owed_under_its_version() {
 #[test]
 fn what_stands_alone_opens_nothing() {
     let (stock, order, at) = (at(1), ORDER, NOW);
-    let events: [Event; 8] = [
+    let events: [Event; 9] = [
         StockEvent::Recounted { stock, from: 1, to: 2, reason: "r".into(), at }.into(),
         StockEvent::PolicyChanged { stock, safety_stock: 1, backorder_limit: 1, at }.into(),
         OrderEvent::Paid { order, at }.into(),

@@ -63,7 +63,7 @@ pub(crate) async fn history(
 /// The order after each of its events.
 fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(events.len());
-    for OrderHistory { sequence, at, event } in events {
+    for OrderHistory { sequence, at, event, .. } in events {
         let after = match (&event, steps.last()) {
             (OrderEvent::Placed(placed), _) => Order::new(placed.clone()),
             (event, Some(before)) => {
