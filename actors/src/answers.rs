@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use stockade_domain::Sequence;
 use tokio::sync::Notify;
 
-use crate::Error;
+use crate::{Error, waits::Waits};
 
 /// Lets an answer leave, or tells that it never can.
 type Leave = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -33,6 +33,7 @@ pub(crate) struct Answers {
     queues: Vec<Queue>,
     /// Whoever follows the feed. Free while nobody does.
     progress: Notify,
+    pub(crate) waits: Arc<Waits>,
 }
 
 impl Answers {
@@ -42,6 +43,7 @@ impl Answers {
             stopped: Mutex::new(None),
             queues: (0..lanes).map(|_| Queue::default()).collect(),
             progress: Notify::new(),
+            waits: Arc::default(),
         }
     }
 
@@ -71,6 +73,7 @@ impl Answers {
             self.release_queue(queue);
         }
         self.progress.notify_waiters();
+        self.waits.release(sequence);
     }
 
     fn release_queue(&self, queue: &Queue) {
@@ -94,6 +97,7 @@ impl Answers {
     /// Nothing more will ever be committed: every answer, now and later, says so.
     pub(crate) fn stop(&self, reason: &Arc<str>) {
         self.stopped.lock().get_or_insert_with(|| reason.clone());
+        self.waits.close();
         for queue in &self.queues {
             let waiting = std::mem::take(&mut *queue.waiting.lock());
             for (_, leave) in waiting {

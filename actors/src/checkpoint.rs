@@ -33,7 +33,9 @@ enum Kind {
     /// The steps of the clock: one page.
     Clock = b'C',
     /// API keys and counts: one page.
-    AccountsRest = b'k',
+    AccountsRest = b'n',
+    /// Idempotency keys, a page a run.
+    Keys = b'k',
     /// The open table, leases and the catalogue's position: one page. Pages of another layout than today's have another letter
     /// here (`r` was the first), so that they are not misread.
     Rest = b'R',
@@ -61,6 +63,7 @@ impl Kind {
             Self::Accounts,
             Self::AccountsRest,
             Self::Clock,
+            Self::Keys,
             Self::Rest,
         ];
         let kind = all.into_iter().find(|known| *known as u8 == *kind)?;

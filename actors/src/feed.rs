@@ -259,6 +259,7 @@ pub(crate) fn decode(record: &OwnedRecord) -> Result<Event, Error> {
     stockade_storage::decode(&record.bytes).map_err(|error| unreadable(&error.to_string()))
 }
 
-fn unreadable(reason: &str) -> Error {
+/// What a journal that cannot be read means for who asked.
+pub(crate) fn unreadable(reason: &str) -> Error {
     Error::Stopped(format!("the journal: {reason}").into())
 }

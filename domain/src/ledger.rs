@@ -54,7 +54,8 @@ impl Ledger {
             | Event::Catalogue(_)
             | Event::IdsLeased { .. }
             | Event::Account(_)
-            | Event::Clock(_) => {}
+            | Event::Clock(_)
+            | Event::Origin(_) => {}
         }
     }
 

@@ -62,7 +62,9 @@ pub fn part(event: &Event) -> Part {
         Event::Adjustment(event) => {
             Part::Decided(event.owner(), 0, adjustment::gives(event.deltas()).collect())
         }
-        Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) => Part::Alone,
+        Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) | Event::Origin(_) => {
+            Part::Alone
+        }
     }
 }
 

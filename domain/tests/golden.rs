@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use stockade_domain::{
-    AdjustmentId, ApiKeyId, ClockEvent, Currency, CustomerId, Event, KeySlot, OrderId, Owner,
-    OwnerKind, ProductId, ReservationId, SessionId, ShopId, StockKey, Timestamp, TransferId,
-    WarehouseId,
+    AdjustmentId, ApiKeyId, ClockEvent, Currency, CustomerId, Event, IdempotencyKey, KeySlot,
+    OrderId, Origin, Owner, OwnerKind, ProductId, ReservationId, SessionId, ShopId, StockKey,
+    Timestamp, TransferId, WarehouseId, Who,
     account::{
         Account, AccountEvent, AccountId, ApiKey, Fingerprint, Identity, Revoked, Role, Sealed,
         Session, TokenHash,
@@ -322,6 +322,17 @@ fn account_events() -> Vec<(&'static str, Event)> {
     events.into_iter().map(|(name, event)| (name, event.into())).collect()
 }
 
+fn origins() -> Vec<(&'static str, Event)> {
+    let origin = |who, key, covers| Event::Origin(Origin { who, key, covers });
+    let key = Some(IdempotencyKey { key: [0xA7; 16], request: 1 << 63 });
+    vec![
+        ("origin.customer", origin(Some(Who::Customer(CustomerId(12))), None, 1)),
+        ("origin.account", origin(Some(Who::Account(300)), key, 2)),
+        ("origin.api_key", origin(Some(Who::ApiKey(1)), None, 5_000)),
+        ("origin.nobody", origin(None, key, 1)),
+    ]
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -344,6 +355,7 @@ fn events_are_stored_as_they_always_were() {
         catalogue_events(),
         other_events(),
         account_events(),
+        origins(),
     ]
     .concat();
     let config = bincode::config::standard();

@@ -68,6 +68,7 @@ impl Engine {
         expected: Option<u32>,
         change: PersonalChange,
     ) -> Result<Arc<Account>, Error> {
+        let expected = self.expected(expected);
         account(self.on_accounts(AccountRequest::Change { id, expected, change }).await?)
     }
 
@@ -81,6 +82,7 @@ impl Engine {
         expected: Option<u32>,
         role: Role,
     ) -> Result<Arc<Account>, Error> {
+        let expected = self.expected(expected);
         account(self.change_accounts(AccountCommand::SetRole { id, expected, role }).await?)
     }
 
@@ -94,6 +96,7 @@ impl Engine {
         id: AccountId,
         expected: Option<u32>,
     ) -> Result<Arc<Account>, Error> {
+        let expected = self.expected(expected);
         account(self.change_accounts(AccountCommand::Erase { id, expected }).await?)
     }
 

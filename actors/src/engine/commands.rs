@@ -16,20 +16,10 @@ use stockade_domain::{
 use super::{Engine, frees::Frees};
 use crate::{
     CatalogueThing, Error, NewTransfer, StockRow,
-    job::{Batch, Job, Reply, send, send_all},
+    job::Job,
     lane::CATALOGUE_LANE,
     workflow::{lane_of_hold, lane_of_new_hold},
 };
-
-/// How the orders of a batch stand to each other.
-#[doc = include_str!("../../docs/batch_mode.md")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchMode {
-    /// Each is placed or refused by itself.
-    Each,
-    /// All are placed, or none.
-    All,
-}
 
 /// The most lines of one batch in all: it is let in as a whole, so it must fit through the door with room for others.
 const BATCH_LINES_MAX: usize = 50_000;
@@ -38,39 +28,8 @@ const BATCH_LINES_MAX: usize = 50_000;
 const COMMAND_LINES: usize = 4;
 
 impl Engine {
-    /// Draws a permit, sends one job and waits for its answer.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        lane: usize,
-        lines: usize,
-        job: impl FnOnce(Reply<T>) -> Job,
-    ) -> Result<T, Error> {
-        let shared = self.shared();
-        shared.check_open()?;
-        let (reply, answer) = Reply::one(shared.door.enter(lines)?);
-        send(shared, lane, vec![job(reply)]);
-        answer.await.unwrap_or_else(|_| Err(shared.stopped_error()))
-    }
-
-    /// Draws one permit, sends many jobs and waits for all their answers.
-    pub(super) async fn run_many<T: Send + 'static, I>(
-        &self,
-        lines: usize,
-        items: Vec<I>,
-        job: impl Fn(I, Reply<T>) -> (usize, Job),
-    ) -> Result<Vec<Result<T, Error>>, Error> {
-        let shared = self.shared();
-        shared.check_open()?;
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (batch, replies) = Batch::new(items.len(), shared.door.enter(lines)?);
-        send_all(shared, items.into_iter().zip(replies).map(|(item, reply)| job(item, reply)));
-        batch.answers(shared).await
-    }
-
     /// The lane that places it.
-    fn lane_of_request(&self, request: &PlaceOrder) -> usize {
+    pub(super) fn lane_of_request(&self, request: &PlaceOrder) -> usize {
         request.lines.first().map_or(0, |line| self.shared().lane_of_product(line.product))
     }
 
@@ -84,42 +43,6 @@ impl Engine {
         let (lines, source) = (lines_of_request(&request), Source::Shop(request.shop));
         let placed = self.run(lane, lines, |reply| Job::Place { request, reply }).await;
         placed.map_err(|error| Frees::new(self).tell(error, source))
-    }
-
-    /// Places many orders with one commit to wait for. In mode [`BatchMode::All`] a refusal of one is the error of all.
-    ///
-    /// # Errors
-    /// Too many orders or lines in one batch; [`Error::Overloaded`].
-    #[doc = include_str!("../../docs/place_orders.md")]
-    pub async fn place_orders(
-        &self,
-        requests: Vec<PlaceOrder>,
-        mode: BatchMode,
-    ) -> Result<Vec<Result<Order, Error>>, Error> {
-        let lines: usize = requests.iter().map(|request| lines_of_request(request) + 1).sum();
-        check_batch(requests.len(), lines)?;
-        if mode == BatchMode::Each || requests.is_empty() {
-            let job = |request: PlaceOrder, reply| {
-                (self.lane_of_request(&request), Job::Place { request, reply })
-            };
-            let shops: Vec<ShopId> = requests.iter().map(|request| request.shop).collect();
-            let placed = self.run_many(lines, requests, job).await?;
-            let mut frees = Frees::new(self);
-            let tell = |(placed, shop): (Result<Order, Error>, ShopId)| {
-                placed.map_err(|error| frees.tell(error, Source::Shop(shop)))
-            };
-            return Ok(placed.into_iter().zip(shops).map(tell).collect());
-        }
-        let lane = self.lane_of_request(&requests[0]);
-        let shop = requests[0].shop;
-        let one_shop = requests.iter().all(|request| request.shop == shop);
-        let placed = self.run(lane, lines, |reply| Job::PlaceAll { requests, reply }).await;
-        let tell = |error| match one_shop {
-            true => Frees::new(self).tell(error, Source::Shop(shop)),
-            // It does not say whose line is short.
-            false => error,
-        };
-        Ok(placed.map_err(tell)?.into_iter().map(Ok).collect())
     }
 
     /// Runs a command on an order, to the end of what it gives back to stocks.
@@ -206,7 +129,7 @@ impl Engine {
 
     async fn change_hold(&self, id: ReservationId, command: HoldCommand) -> Result<Hold, Error> {
         let lane = lane_of_hold(self.shared(), id);
-        let lines = self.shared().read.holds.with(id.0, |hold| hold.allocations.len());
+        let lines = self.shared().read.holds.with(id.0, |hold| hold.now.allocations.len());
         let lines = lines.unwrap_or(COMMAND_LINES);
         self.run(lane, lines, |reply| Job::ChangeHold { id, command, reply }).await
     }
@@ -296,6 +219,7 @@ impl Engine {
         expected: Option<u32>,
         change: ProductChange,
     ) -> Result<Arc<Product>, Error> {
+        let expected = self.expected(expected);
         product(
             self.change_catalogue(CatalogueCommand::ChangeProduct { id, expected, change }).await?,
         )
@@ -311,6 +235,7 @@ impl Engine {
         id: ProductId,
         expected: Option<u32>,
     ) -> Result<Arc<Product>, Error> {
+        let expected = self.expected(expected);
         product(self.change_catalogue(CatalogueCommand::ArchiveProduct { id, expected }).await?)
     }
 
@@ -334,6 +259,7 @@ impl Engine {
         expected: Option<u32>,
         change: ShopChange,
     ) -> Result<Arc<Shop>, Error> {
+        let expected = self.expected(expected);
         shop(self.change_catalogue(CatalogueCommand::ChangeShop { id, expected, change }).await?)
     }
 
@@ -357,17 +283,19 @@ impl Engine {
         expected: Option<u32>,
         change: WarehouseChange,
     ) -> Result<Arc<Warehouse>, Error> {
+        let expected = self.expected(expected);
         let command = CatalogueCommand::ChangeWarehouse { id, expected, change };
         warehouse(self.change_catalogue(command).await?)
     }
 }
 
 /// A hold that an order names is claimed and converted: as much as a line.
-fn lines_of_request(request: &PlaceOrder) -> usize {
+pub(super) fn lines_of_request(request: &PlaceOrder) -> usize {
     request.lines.len() + request.reservations.len()
 }
 
-fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
+/// Checks the size of a batch.
+pub(super) fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
     if items > BATCH_ORDERS_MAX {
         return Err(Refusal::invalid("orders", format!("must be at most {BATCH_ORDERS_MAX}")));
     }

@@ -4,8 +4,10 @@ mod accounts;
 mod commands;
 mod corrections;
 mod frees;
+mod history;
 mod open;
 mod queries;
+mod run;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,7 @@ use stockade_domain::{Event, Timestamp};
 use stockade_storage::{DataDirectory, Disk};
 
 use crate::{
-    Config, Error, OpenError,
+    Config, Context, Error, OpenError,
     clock::Clock,
     deadlines,
     fold::FoldEnd,
@@ -30,8 +32,9 @@ use crate::{
     shared::Shared,
 };
 pub use accounts::SignedIn;
-pub use commands::BatchMode;
+pub use history::FirstAnswer;
 pub use queries::CatalogueView;
+pub use run::BatchMode;
 pub use stats::Stats;
 
 /// A running engine. Clones are handles of the same one; it is shut down with the last of them, or by
@@ -70,6 +73,8 @@ pub use stats::Stats;
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// Of the commands that are sent through this handle.
+    context: Context,
 }
 
 struct Inner {
@@ -243,6 +248,7 @@ impl Inner {
         }
         shared.door.close();
         shared.close();
+        shared.answers.waits.end();
         threads.lanes.into_iter().for_each(LaneThread::end);
         let closed = shared.journal().shutdown();
         threads.fold_end.end();

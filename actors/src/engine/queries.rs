@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 use stockade_domain::{
-    AdjustmentId, Event, OrderId, ProductId, Quantity, Refusal, ReservationId, StockKey, Timestamp,
-    TransferId,
+    AdjustmentId, OrderId, ProductId, Quantity, ReservationId, StockKey, TransferId,
     adjustment::AdjustmentEvent,
     catalogue::{Catalogue, Shop},
     holder::{Hold, Source},
@@ -13,7 +12,7 @@ use stockade_domain::{
 };
 
 use super::{Engine, frees::Frees};
-use crate::{Error, OrderFilter, OrderHistory, Reserved, StockFilter, StockRow, feed};
+use crate::{Error, OrderFilter, Reserved, StockFilter, StockRow};
 
 /// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
 #[doc = include_str!("../../docs/catalogue_view.md")]
@@ -76,7 +75,7 @@ impl Engine {
     /// Why stock was corrected, and the caller's own name for it.
     #[must_use]
     pub fn adjustment(&self, id: AdjustmentId) -> Option<AdjustmentEvent> {
-        self.shared().read.adjustments.get(id.0)
+        self.shared().read.adjustments.with(id.0, Clone::clone)
     }
 
     /// An order.
@@ -93,30 +92,11 @@ impl Engine {
         self.shared().read.orders_after(filter, after, limit)
     }
 
-    /// Everything that happened to an order, read back from the journal.
-    ///
-    /// # Errors
-    /// No such order, or the journal cannot be read.
-    #[doc = include_str!("../../docs/order_history.md")]
-    pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
-        let read = &self.shared().read;
-        let events = read.order_events(id).ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
-        let mut history = Vec::with_capacity(events.len());
-        for sequence in events {
-            let record = feed::record(self.shared(), sequence)?;
-            if let Event::Order(event) = feed::decode(&record)? {
-                let (epoch, at) = (record.epoch, Timestamp(record.time_ms));
-                history.push(OrderHistory { sequence, epoch, at, event });
-            }
-        }
-        Ok(history)
-    }
-
     /// A hold.
     #[doc = include_str!("../../docs/reservation.md")]
     #[must_use]
     pub fn reservation(&self, id: ReservationId) -> Option<Hold> {
-        self.shared().read.holds.get(id.0)
+        self.shared().read.holds.with(id.0, |hold| hold.now.clone())
     }
 
     /// Up to `limit` holds with an id above `after` that fit, by id.
@@ -130,8 +110,8 @@ impl Engine {
     ) -> Vec<Hold> {
         let mut found = Vec::new();
         self.shared().read.holds.visit(after, |_, hold| {
-            if found.len() < limit && fits(hold) {
-                found.push(hold.clone());
+            if found.len() < limit && fits(&hold.now) {
+                found.push(hold.now.clone());
             }
             found.len() < limit
         });

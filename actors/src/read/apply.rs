@@ -19,7 +19,7 @@ impl ReadSide {
         match event {
             Event::Stock(event) => self.apply_stock(event),
             Event::Order(event) => self.apply_order(sequence, event),
-            Event::Hold(event) => self.apply_hold(event),
+            Event::Hold(event) => self.apply_hold(sequence, event),
             Event::Catalogue(event) => {
                 self.catalogue.write().evolve(event);
                 self.set_catalogue_at(sequence);
@@ -37,6 +37,7 @@ impl ReadSide {
                 self.dirty_accounts.lock().note(event);
             }
             Event::Clock(event) => self.clock.lock().evolve(event),
+            Event::Origin(origin) => self.covered.begin(sequence, origin),
         }
         self.applied.store(sequence, Ordering::Release);
     }
@@ -66,42 +67,51 @@ impl ReadSide {
         if let OrderEvent::Placed(placed) = event {
             self.order_index.add(placed);
         }
+        let origin = self.covered.origin_of(sequence);
         self.orders.update(event.order().0, |place| match (place, event) {
             (place @ None, OrderEvent::Placed(placed)) => {
                 let now = Order::new(placed.clone());
                 self.take_over_order(&now);
-                *place = Some(Recorded { now, events: vec![sequence] });
+                *place = Some(Recorded::new(now, origin, sequence));
             }
             (Some(_), OrderEvent::Placed(placed)) => panic!("order {} is placed twice", placed.id),
             (Some(order), event) => {
                 order.now.evolve(event);
-                order.events.push(sequence);
+                order.record(origin, sequence);
             }
             (None, event) => panic!("order {} was never placed", event.order()),
         });
     }
 
-    fn apply_hold(&self, event: &HoldEvent) {
+    fn apply_hold(&self, sequence: Sequence, event: &HoldEvent) {
+        let origin = self.covered.origin_of(sequence);
+        let change = |id, change: &dyn Fn(&mut Hold)| {
+            self.change_hold(id, |hold| {
+                change(&mut hold.now);
+                hold.record(origin, sequence);
+            });
+        };
         if let HoldEvent::Placed(placed) = event {
             for replaced in &placed.replaces {
-                self.change_hold(*replaced, |hold| hold.lose(&placed.lines, placed.at));
+                change(*replaced, &|hold| hold.lose(&placed.lines, placed.at));
             }
             let hold = Hold::new(placed);
             self.take_over_hold(&hold);
+            let hold = Recorded::new(hold, origin, sequence);
             self.holds.update(placed.id.0, |place| *place = Some(hold));
             self.holders.entry(placed.key.clone()).or_default().insert(placed.id);
         } else {
-            self.change_hold(event.hold(), |hold| hold.evolve(event));
+            change(event.hold(), &|hold| hold.evolve(event));
         }
     }
 
-    fn change_hold(&self, id: ReservationId, change: impl FnOnce(&mut Hold)) {
+    fn change_hold(&self, id: ReservationId, change: impl FnOnce(&mut Recorded<Hold>)) {
         let mut ended = None;
         self.holds.update(id.0, |place| {
             let hold = place.as_mut().expect("an event is about a hold that was placed");
             change(hold);
-            if !hold.is_active() {
-                ended = Some(hold.key.clone());
+            if !hold.now.is_active() {
+                ended = Some(hold.now.key.clone());
             }
         });
         if let Some(key) = ended {
@@ -113,14 +123,15 @@ impl ReadSide {
     }
 
     fn apply_transfer(&self, sequence: Sequence, event: &TransferEvent) {
+        let origin = self.covered.origin_of(sequence);
         self.transfers.update(event.transfer().0, |place| match (place, event) {
             (place @ None, TransferEvent::Dispatched(dispatched)) => {
-                let now = Transfer::new((**dispatched).clone());
-                *place = Some(Recorded { now, events: vec![sequence] });
+                let transfer = Transfer::new((**dispatched).clone());
+                *place = Some(Recorded::new(transfer, origin, sequence));
             }
             (Some(transfer), event) => {
                 transfer.now.evolve(event);
-                transfer.events.push(sequence);
+                transfer.record(origin, sequence);
             }
             (None, event) => panic!("transfer {} was never dispatched", event.transfer()),
         });

@@ -94,7 +94,9 @@ impl ReadSide {
                 let unpaid = order.now.status == Status::PendingPayment;
                 (placed.at, unpaid.then(|| placed.payment_deadline()))
             }),
-            _ => self.holds.with(owner.id(), |hold| (hold.created_at, Some(hold.expires_at))),
+            _ => {
+                self.holds.with(owner.id(), |hold| (hold.now.created_at, Some(hold.now.expires_at)))
+            }
         };
         let (since, expires_at) = known.unzip();
         LiveReservation { owner, quantity, since, expires_at: expires_at.flatten() }

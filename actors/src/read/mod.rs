@@ -20,7 +20,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
-    ClockSteps, Owner, OwnerKind, ReservationId, Sequence, StockKey,
+    ClockSteps, Origin, Owner, OwnerKind, ReservationId, Sequence, StockKey,
     account::Accounts,
     adjustment::AdjustmentEvent,
     catalogue::Catalogue,
@@ -52,7 +52,7 @@ pub(crate) struct ReadSide {
     pub(crate) orders: Table<Recorded<Order>>,
     /// Finds the orders of a customer, or with a reference, without looking at all of them.
     pub(crate) order_index: OrderIndex,
-    pub(crate) holds: Table<Hold>,
+    pub(crate) holds: Table<Recorded<Hold>>,
     /// Live holds by who decides about them.
     pub(crate) holders: DashMap<HolderKey, BTreeSet<ReservationId>, FxBuildHasher>,
     /// Who has the units that a stock keeps under an earlier hold's entry.
@@ -64,6 +64,7 @@ pub(crate) struct ReadSide {
     pub(crate) leased: Mutex<FxHashMap<OwnerKind, u64>>,
     /// The steps that engine time made.
     pub(crate) clock: Mutex<ClockSteps>,
+    covered: Covered,
     /// The last sequence that was applied. Only the fold's own; others wait for [`crate::answers::Answers`].
     pub(crate) applied: AtomicU64,
     /// The position of the last snapshot.
@@ -86,11 +87,44 @@ pub(crate) struct AccountsDirt {
     pub(crate) rest: bool,
 }
 
-/// A thing, and where its events are in the journal.
+/// A thing, and where its events are in the journal, with the origins of those that have one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recorded<T> {
     pub(crate) now: T,
     pub(crate) events: Vec<Sequence>,
+}
+
+/// The last [`Origin`] and the events that it covers. Only the fold's own.
+#[derive(Default)]
+struct Covered {
+    origin: AtomicU64,
+    until: AtomicU64,
+}
+
+impl Covered {
+    fn begin(&self, at: Sequence, origin: &Origin) {
+        self.origin.store(at, Ordering::Relaxed);
+        self.until.store(at + u64::from(origin.covers), Ordering::Relaxed);
+    }
+
+    /// The origin of the event at `sequence`, if it has one.
+    fn origin_of(&self, sequence: Sequence) -> Option<Sequence> {
+        (sequence <= self.until.load(Ordering::Relaxed))
+            .then(|| self.origin.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> Recorded<T> {
+    fn new(now: T, origin: Option<Sequence>, sequence: Sequence) -> Self {
+        let events = origin.map_or_else(|| vec![sequence], |origin| vec![origin, sequence]);
+        Self { now, events }
+    }
+
+    fn record(&mut self, origin: Option<Sequence>, sequence: Sequence) {
+        let last = self.events.last().copied().unwrap_or(0);
+        self.events.extend(origin.filter(|origin| *origin > last));
+        self.events.push(sequence);
+    }
 }
 
 impl ReadSide {

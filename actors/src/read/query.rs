@@ -3,6 +3,7 @@ use std::{ops::Bound, sync::Arc};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
     CustomerId, OrderId, ProductId, Quantity, Sequence, ShopId, StockKey, Timestamp, WarehouseId,
+    Who,
     catalogue::{Shop, Warehouse},
     order::{Order, OrderEvent, Status},
     sourcing::orderable,
@@ -77,6 +78,8 @@ pub struct OrderHistory {
     pub epoch: u32,
     /// When it was committed.
     pub at: Timestamp,
+    /// Who did it, if that was said; nobody does an expiry.
+    pub who: Option<Who>,
     /// What happened.
     pub event: OrderEvent,
 }

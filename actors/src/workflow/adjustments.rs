@@ -11,13 +11,18 @@ use super::{
     stocks::{give, take_all},
 };
 use crate::{
+    context::By,
     job::Corrections,
     lane::{Lane, guarded},
     read::ReadSide,
 };
 
 /// Corrects one or many stocks: all of them or none.
-pub(super) async fn adjust(lane: &Rc<Lane>, request: Corrections) -> Outcome<AdjustmentEvent> {
+pub(super) async fn adjust(
+    lane: &Rc<Lane>,
+    by: &By,
+    request: Corrections,
+) -> Outcome<AdjustmentEvent> {
     let deltas = guarded(|| match &request {
         Corrections::One(adjust) => Ok(adjust.check()?),
         Corrections::Rows(rows) => Ok(adjustment::check_rows(rows)?),
@@ -35,7 +40,7 @@ pub(super) async fn adjust(lane: &Rc<Lane>, request: Corrections) -> Outcome<Adj
             AdjustmentEvent::RowsAdjusted(Box::new(RowsAdjusted { id, deltas, rows, at }))
         }
     };
-    let seen = lane.append([event.clone().into()])?;
+    let seen = lane.decide(by, [event.clone().into()])?;
     let seen = seen.max(give(lane, owner, 0, gives).await?.unwrap_or(seen));
     Ok((event, Some(seen)))
 }

@@ -110,7 +110,7 @@ impl World {
             Event::Adjustment(event) => {
                 self.adjustments.insert(event.adjustment());
             }
-            Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) => {}
+            Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) | Event::Origin(_) => {}
         }
     }
 

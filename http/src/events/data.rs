@@ -36,7 +36,11 @@ impl Serialize for Data<'_> {
             // These have an order or a transfer behind them, or no name.
             (
                 After::Event,
-                Event::Order(_) | Event::Transfer(_) | Event::IdsLeased { .. } | Event::Clock(_),
+                Event::Order(_)
+                | Event::Transfer(_)
+                | Event::IdsLeased { .. }
+                | Event::Clock(_)
+                | Event::Origin(_),
             ) => serializer.serialize_unit(),
         }
     }

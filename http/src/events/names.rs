@@ -94,7 +94,7 @@ pub(crate) fn names(event: &Event) -> &'static [&'static str] {
             AccountEvent::Erased(_) => &["customer.erased"],
             _ => &["customer.updated"],
         },
-        Event::IdsLeased { .. } | Event::Clock(_) => &[],
+        Event::IdsLeased { .. } | Event::Clock(_) | Event::Origin(_) => &[],
     }
 }
 
@@ -223,7 +223,7 @@ impl Entity {
                 Some(AccountId::Customer(id)) => Self::new("customer", id.0),
                 _ => Self::new("", 0),
             },
-            Event::IdsLeased { .. } | Event::Clock(_) => Self::new("", 0),
+            Event::IdsLeased { .. } | Event::Clock(_) | Event::Origin(_) => Self::new("", 0),
         }
     }
 

@@ -91,7 +91,7 @@ pub(super) async fn at(engine: &Engine, id: OrderId, as_of: AsOf) -> Result<Orde
 /// The order after each of its events.
 fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(events.len());
-    for OrderHistory { sequence, epoch, at, event } in events {
+    for OrderHistory { sequence, epoch, at, event, .. } in events {
         let after = match (&event, steps.last_mut()) {
             (OrderEvent::Placed(placed), _) => Order::new(placed.clone()),
             // A part of its placing, that only stands apart because it is sealed.
