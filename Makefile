@@ -5,8 +5,10 @@ PID  := $(DATA).pid
 LOG  := $(DATA).log
 CARGO ?= cargo
 BIN := target/release/stockade
+# Where `make up` listens: programs written for other shop systems look for 8000, 8001 and 8002.
+LISTEN ?= $(foreach port,8080 8000 8001 8002,--listen 127.0.0.1:$(port))
 
-.PHONY: run test build up down setup migrate seed bench lint doc help
+.PHONY: run test build up down setup migrate seed bench lint deny doc help
 
 run: build ## build, and serve on http://127.0.0.1:8080 with sample data, until Ctrl-C
 	$(BIN) serve --demo --data-dir $(DATA)
@@ -18,9 +20,9 @@ test: ## the whole test suite
 build: ## the release binary
 	$(CARGO) build --release --locked
 
-up: build ## serve in the background
+up: build ## serve in the background, on ports 8080, 8000, 8001 and 8002
 	@if [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null; then echo "already up (pid `cat $(PID)`)"; else \
-	  $(BIN) serve --demo --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
+	  $(BIN) serve --demo $(LISTEN) --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
 	  for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'http://' $(LOG) 2>/dev/null && break; kill -0 `cat $(PID)` 2>/dev/null || break; sleep 0.3; done; \
 	  cat $(LOG); kill -0 `cat $(PID)`; fi
 
@@ -43,6 +45,9 @@ bench: ## the Criterion benches
 lint: ## formatting and lints, as CI checks them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## licences, advisories and banned crates; needs cargo-deny, and the network for the advisories
+	$(CARGO) deny --workspace --locked check
 
 doc: ## the library's documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked

@@ -52,3 +52,8 @@ pub use stockade_actors::*;
 pub use stockade_domain as domain;
 #[cfg(feature = "http")]
 pub use stockade_http as http;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

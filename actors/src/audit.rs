@@ -14,7 +14,7 @@ use stockade_domain::{
 use stockade_storage::{DataDirectory, Disk, JournalError, RealDisk, StateStore};
 use thiserror::Error;
 
-use crate::{Engine, Error as EngineError, checkpoint, read::ReadSide};
+use crate::{Engine, Error as EngineError, checkpoint, keys::Keys, read::ReadSide};
 
 /// Events read from the journal at a time.
 const PAGE: usize = 4_096;
@@ -23,6 +23,7 @@ const PAGE: usize = 4_096;
 const VIOLATIONS_MAX: usize = 1_000;
 
 /// What an audit found.
+#[doc = include_str!("../docs/audit_type.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// Events that were read.
@@ -36,6 +37,7 @@ pub struct Audit {
 }
 
 /// What `verify` found in a data directory.
+#[doc = include_str!("../docs/verified.md")]
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// The journal and the invariants.
@@ -51,6 +53,7 @@ pub struct Verified {
 }
 
 /// Why a data directory cannot be verified.
+#[doc = include_str!("../docs/verify_error.md")]
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// It cannot be read.
@@ -100,13 +103,14 @@ impl Auditor {
         });
         self.read.holds.visit(0, |_, hold| {
             let exists = |order: OrderId| self.read.orders.with(order.0, |_| ()).is_some();
-            invariants::check_hold(hold, &open, exists, &mut found);
-            reasons.hold(hold);
+            invariants::check_hold(&hold.now, &open, exists, &mut found);
+            reasons.hold(&hold.now);
             true
         });
+        invariants::check_accounts(&self.read.accounts.read(), &mut found);
         let mut road = Road::default();
         self.read.transfers.visit(0, |_, transfer| {
-            road.transfer(transfer);
+            road.transfer(&transfer.now);
             true
         });
         road.open(&open);
@@ -126,6 +130,7 @@ impl Engine {
     ///
     /// # Errors
     /// The journal cannot be read.
+    #[doc = include_str!("../docs/audit.md")]
     pub fn audit(&self) -> Result<Audit, EngineError> {
         let shared = self.shared();
         let unreadable =
@@ -159,6 +164,7 @@ impl Engine {
 ///
 /// # Errors
 /// The directory is in use or cannot be read, or the journal is damaged: with file and offset.
+#[doc = include_str!("../docs/verify.md")]
 pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
     let directory = DataDirectory::open_read_only(path)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(directory.journal()));
@@ -167,7 +173,7 @@ pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
     let journal_id = stockade_storage::journal_id(&*disk)?.unwrap_or(0);
     let state = StateStore::inspect(&directory.state(), journal_id).and_then(|store| {
         let read = ReadSide::default();
-        checkpoint::load(&store, &read).map(|()| (store.position(), read))
+        checkpoint::load(&store, &read, &Keys::new(0)).map(|()| (store.position(), read))
     });
     let position = state.as_ref().map_or(Sequence::MAX, |(position, _)| *position);
     let checked = stockade_storage::check(disk, &mut |record| {

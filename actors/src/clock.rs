@@ -11,7 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use stockade_domain::Timestamp;
+use stockade_domain::{ClockEvent, Timestamp};
 
 /// Where engine time comes from.
 pub(crate) enum Clock {
@@ -21,23 +21,28 @@ pub(crate) enum Clock {
     Virtual(AtomicU64),
 }
 
+/// Reads a wall clock.
+pub(crate) type WallMs = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// Reads the wall clock, in milliseconds since 1970. The only place that does.
 #[allow(clippy::disallowed_methods)]
-fn wall_ms() -> u64 {
+pub(crate) fn wall_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// The wall clock behind a guard.
 pub(crate) struct Guard {
+    /// Reads it, in milliseconds since 1970.
+    wall_ms: WallMs,
     started: Instant,
     /// Engine time, less the monotonic time since `started`.
     offset_ms: AtomicU64,
     /// Since when expiry is frozen.
     frozen: Mutex<Option<Instant>>,
     is_frozen: AtomicBool,
-    /// By how much engine time was moved at once when steps were believed, in all.
-    stepped_ms: AtomicU64,
+    /// Engine time when the clocks were last seen to agree.
+    agreed_ms: AtomicU64,
     jump_max: Duration,
     jump_lasts: Duration,
 }
@@ -49,7 +54,7 @@ impl Clock {
 
     /// A guarded clock that continues from the journal's last moment; 0 when there is none.
     pub(crate) fn guarded(last_ms: u64, jump_max: Duration, jump_lasts: Duration) -> Self {
-        Self::Wall(Guard::new(wall_ms(), last_ms, jump_max, jump_lasts))
+        Self::Wall(Guard::new(Box::new(wall_ms), last_ms, jump_max, jump_lasts))
     }
 
     /// Engine time now.
@@ -76,18 +81,19 @@ impl Clock {
         matches!(self, Self::Virtual(_))
     }
 
-    /// Looks at the wall clock; called every now and then by the deadlines. Says whether expiry is frozen.
-    pub(crate) fn follow(&self) -> bool {
+    /// Looks at the wall clock; called every now and then by the deadlines. Says what the journal must know of it.
+    pub(crate) fn follow(&self) -> Option<ClockEvent> {
         match self {
-            Self::Virtual(_) => false,
-            Self::Wall(guard) => guard.follow(wall_ms()),
+            Self::Virtual(_) => None,
+            Self::Wall(guard) => guard.follow(),
         }
     }
 
     /// Believes the wall clock now, however far it is.
-    pub(crate) fn confirm(&self) {
-        if let Self::Wall(guard) = self {
-            guard.accept(wall_ms());
+    pub(crate) fn confirm(&self) -> Option<ClockEvent> {
+        match self {
+            Self::Virtual(_) => None,
+            Self::Wall(guard) => guard.accept(),
         }
     }
 
@@ -98,25 +104,24 @@ impl Clock {
             Self::Wall(guard) => guard.is_frozen.load(Ordering::Acquire),
         }
     }
-
-    /// By how much engine time was moved at once so far, in milliseconds. A deadline that was set while expiry was frozen was set
-    /// by a time that was behind by what this grows when it thaws.
-    pub(crate) fn stepped_ms(&self) -> u64 {
-        match self {
-            Self::Virtual(_) => 0,
-            Self::Wall(guard) => guard.stepped_ms.load(Ordering::Acquire),
-        }
-    }
 }
 
 impl Guard {
-    fn new(wall_ms: u64, last_ms: u64, jump_max: Duration, jump_lasts: Duration) -> Self {
+    pub(crate) fn new(
+        wall: WallMs,
+        last_ms: u64,
+        jump_max: Duration,
+        jump_lasts: Duration,
+    ) -> Self {
+        let wall_ms = wall();
+        let now_ms = wall_ms.max(last_ms);
         let guard = Self {
+            wall_ms: wall,
             started: Instant::now(),
-            offset_ms: AtomicU64::new(wall_ms.max(last_ms)),
+            offset_ms: AtomicU64::new(now_ms),
             frozen: Mutex::new(None),
             is_frozen: AtomicBool::new(false),
-            stepped_ms: AtomicU64::new(0),
+            agreed_ms: AtomicU64::new(now_ms),
             jump_max,
             jump_lasts,
         };
@@ -144,38 +149,39 @@ impl Guard {
         Timestamp(self.offset_ms.load(Ordering::Acquire) + elapsed.as_millis() as u64)
     }
 
-    /// Follows the wall clock, and says whether expiry is frozen.
-    fn follow(&self, wall_ms: u64) -> bool {
+    /// Follows the wall clock.
+    fn follow(&self) -> Option<ClockEvent> {
+        let wall_ms = (self.wall_ms)();
         let now = self.now(self.started.elapsed()).0;
         let near = Duration::from_millis(wall_ms.abs_diff(now)) <= self.jump_max;
         let frozen = *self.frozen.lock();
-        let since = match (frozen, near) {
-            (None, true) => {
-                self.pull(wall_ms, now);
-                return false;
+        match frozen {
+            None if near => {
+                let by = self.pull(wall_ms, now);
+                self.agreed_ms.store(now + by, Ordering::Release);
+                None
             }
-            (None, false) => {
+            None => {
                 tracing::error!(
                     engine_ms = now,
                     wall_ms,
                     "the wall clock jumped: expiry is frozen until that lasts or is confirmed"
                 );
-                self.freeze()
+                self.freeze();
+                Some(ClockEvent::Frozen { from: self.agreed() })
             }
-            (Some(since), _) => since,
-        };
-        if since.elapsed() >= self.jump_lasts {
-            self.accept(wall_ms);
-            return false;
+            Some(since) if since.elapsed() >= self.jump_lasts => self.accept(),
+            Some(_) => None,
         }
-        true
     }
 
-    fn freeze(&self) -> Instant {
-        let now = Instant::now();
-        *self.frozen.lock() = Some(now);
+    fn freeze(&self) {
+        *self.frozen.lock() = Some(Instant::now());
         self.is_frozen.store(true, Ordering::Release);
-        now
+    }
+
+    fn agreed(&self) -> Timestamp {
+        Timestamp(self.agreed_ms.load(Ordering::Acquire))
     }
 
     /// Forward at once; back not at all: engine time runs on until the wall clock has caught up. Says by how much it moved.
@@ -185,82 +191,117 @@ impl Guard {
         by
     }
 
-    fn accept(&self, wall_ms: u64) {
+    fn accept(&self) -> Option<ClockEvent> {
         // Under the lock, so that two who believe it at once do not both move time.
         let mut frozen = self.frozen.lock();
+        frozen.take()?;
+        let wall_ms = (self.wall_ms)();
         let by = self.pull(wall_ms, self.now(self.started.elapsed()).0);
-        self.stepped_ms.fetch_add(by, Ordering::AcqRel);
-        *frozen = None;
+        // Looked at after the step: nobody read a later moment of the time before it.
+        let after = self.now(self.started.elapsed());
+        let before = Timestamp(after.0 - by);
+        let from = self.agreed();
+        self.agreed_ms.store(after.0, Ordering::Release);
         self.is_frozen.store(false, Ordering::Release);
         tracing::warn!(wall_ms, "the wall clock is believed again, expiry goes on");
+        Some(ClockEvent::Believed { from, before, after })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
-    fn guard(wall_ms: u64, last_ms: u64) -> Guard {
-        Guard::new(wall_ms, last_ms, Duration::from_secs(300), Duration::from_secs(3_600))
+    /// A guard over a wall clock that stands where the test puts it.
+    fn guard(wall_ms: u64, last_ms: u64, lasts: Duration) -> (Guard, Arc<AtomicU64>) {
+        let wall = Arc::new(AtomicU64::new(wall_ms));
+        let read = wall.clone();
+        let read = Box::new(move || read.load(Ordering::Acquire));
+        (Guard::new(read, last_ms, Duration::from_secs(300), lasts), wall)
     }
+
+    const HOUR: Duration = Duration::from_secs(3_600);
 
     fn now(guard: &Guard) -> u64 {
         guard.now(Duration::ZERO).0
     }
 
+    fn frozen(guard: &Guard) -> bool {
+        guard.is_frozen.load(Ordering::Acquire)
+    }
+
     #[test]
     fn small_steps_forward_are_followed_and_back_never() {
-        let guard = guard(1_000_000, 0);
-        assert!(!guard.follow(1_200_000));
+        let (guard, wall) = guard(1_000_000, 0, HOUR);
+        wall.store(1_200_000, Ordering::Release);
+        assert_eq!(guard.follow(), None);
         let at = now(&guard);
         assert!((1_199_000..=1_200_000).contains(&at), "{at}");
-        assert!(!guard.follow(1_000_000));
-        assert!(now(&guard) >= at);
+        wall.store(1_000_000, Ordering::Release);
+        assert_eq!(guard.follow(), None);
+        assert!(now(&guard) >= at && !frozen(&guard));
     }
 
     #[test]
     fn a_jump_freezes_expiry_until_it_is_confirmed() {
-        for wall in [1_000_000 + YEAR_MS, 1_000_000 + 301_000] {
-            let guard = guard(1_000_000, 1_000_000);
-            assert!(guard.follow(wall) && guard.follow(wall));
-            assert!(now(&guard) < 1_100_000, "engine time did not jump");
-            guard.accept(wall);
-            assert!(!guard.follow(wall));
-            assert!(now(&guard) >= wall - 1_000);
-            let stepped = guard.stepped_ms.load(Ordering::Acquire);
-            assert!(stepped.abs_diff(wall - 1_000_000) < 1_000);
+        for jump in [YEAR_MS, 301_000] {
+            let (guard, wall) = guard(1_000_000, 1_000_000, HOUR);
+            wall.store(1_000_000 + jump, Ordering::Release);
+            let froze = guard.follow();
+            assert!(matches!(froze, Some(ClockEvent::Frozen { from: Timestamp(1_000_000) })));
+            assert_eq!(guard.follow(), None, "it is said once");
+            assert!(now(&guard) < 1_100_000 && frozen(&guard), "engine time did not jump");
+            let Some(ClockEvent::Believed { from, before, after }) = guard.accept() else {
+                panic!("it is believed");
+            };
+            assert_eq!(from, Timestamp(1_000_000));
+            assert!(after.ms_since(before).abs_diff(jump) < 1_000);
+            assert_eq!((guard.accept(), guard.follow()), (None, None));
+            assert!(now(&guard) >= 1_000_000 + jump - 1_000 && !frozen(&guard));
         }
     }
 
     #[test]
     fn a_jump_that_lasts_is_believed() {
-        let guard = Guard::new(1_000_000, 0, Duration::from_secs(300), Duration::ZERO);
-        assert!(!guard.follow(1_000_000 + YEAR_MS));
+        let (guard, wall) = guard(1_000_000, 0, Duration::ZERO);
+        wall.store(1_000_000 + YEAR_MS, Ordering::Release);
+        assert!(matches!(guard.follow(), Some(ClockEvent::Frozen { .. })));
+        assert!(matches!(guard.follow(), Some(ClockEvent::Believed { .. })));
         assert!(now(&guard) >= YEAR_MS);
     }
 
     #[test]
     fn a_jump_back_never_turns_engine_time_back() {
-        let guard = guard(10_000_000_000, 0);
-        assert!(guard.follow(1_000));
-        guard.accept(1_000);
+        let (guard, wall) = guard(10_000_000_000, 0, HOUR);
+        wall.store(1_000, Ordering::Release);
+        assert!(guard.follow().is_some());
+        let Some(ClockEvent::Believed { before, after, .. }) = guard.accept() else {
+            panic!("it is believed");
+        };
+        assert_eq!(
+            before, after,
+            "nothing that was set meanwhile was set by a time that is behind"
+        );
         assert!(now(&guard) >= 10_000_000_000);
     }
 
     #[test]
     fn after_a_long_stop_time_is_right_and_expiry_waits() {
-        let guard = guard(YEAR_MS, 1_000_000);
+        let (guard, _) = guard(YEAR_MS, 1_000_000, HOUR);
         assert!(now(&guard) >= YEAR_MS);
-        assert!(guard.follow(YEAR_MS), "a year's worth of deadlines is not let go at once");
-        guard.accept(YEAR_MS);
-        assert!(!guard.follow(YEAR_MS));
+        assert_eq!(guard.follow(), None);
+        assert!(frozen(&guard), "a year's worth of deadlines is not let go at once");
+        guard.accept();
+        assert!(!frozen(&guard));
     }
 
     #[test]
     fn a_wall_clock_before_the_journals_last_moment_is_not_followed() {
-        let guard = guard(1_000, YEAR_MS);
-        assert!(now(&guard) >= YEAR_MS && guard.follow(1_000));
+        let (guard, _) = guard(1_000, YEAR_MS, HOUR);
+        assert!(now(&guard) >= YEAR_MS && guard.follow().is_none() && frozen(&guard));
     }
 }

@@ -12,6 +12,8 @@ use stockade_domain::{OrderId, Owner, OwnerKind, ReservationId, Timestamp, order
 
 use crate::{
     Error,
+    clock::Clock,
+    door::Permit,
     job::{Batch, Job, send_all},
     read::ReadSide,
     shared::{Shared, StopOnPanic},
@@ -39,20 +41,15 @@ pub(crate) struct Deadlines {
 #[derive(Default)]
 struct Buckets {
     by_time: BTreeMap<u64, Vec<Owner>>,
-    /// Deadlines that were set while expiry was frozen, by a time that may be behind: nobody knows yet by how much.
-    frozen: Vec<(Timestamp, Owner)>,
     len: usize,
     /// Deadlines that were looked at by the last compaction and are still kept.
     kept: usize,
 }
 
 impl Deadlines {
-    /// Adds deadlines; while expiry is frozen they are kept apart.
-    pub(crate) fn add(&self, dues: impl Iterator<Item = (Timestamp, Owner)>, frozen: bool) {
+    /// Adds deadlines.
+    pub(crate) fn add(&self, dues: impl Iterator<Item = (Timestamp, Owner)>) {
         let mut buckets = self.buckets.lock();
-        if frozen {
-            return buckets.frozen.extend(dues);
-        }
         let first = buckets.first();
         for (at, owner) in dues {
             buckets.by_time.entry(at.0.div_ceil(BUCKET_MS)).or_default().push(owner);
@@ -61,13 +58,6 @@ impl Deadlines {
         if first != buckets.first() {
             self.changed.notify_one();
         }
-    }
-
-    /// Expiry goes on, and time has moved by `stepped_ms` at once: what was set meanwhile is due that much later, so that it is not
-    /// early.
-    fn thaw(&self, stepped_ms: u64) {
-        let frozen = std::mem::take(&mut self.buckets.lock().frozen);
-        self.add(frozen.into_iter().map(|(at, owner)| (at.plus_ms(stepped_ms), owner)), false);
     }
 
     /// Takes out what is due at `now`.
@@ -83,8 +73,7 @@ impl Deadlines {
 
     /// How many deadlines are kept, those no longer due among them.
     pub(crate) fn len(&self) -> usize {
-        let buckets = self.buckets.lock();
-        buckets.len + buckets.frozen.len()
+        self.buckets.lock().len
     }
 
     /// Forgets what is no longer due, once what was added since the last time is as much as was kept then.
@@ -94,7 +83,7 @@ impl Deadlines {
             return;
         }
         for owners in buckets.by_time.values_mut() {
-            owners.retain(|owner| lines_due(read, *owner).is_some());
+            owners.retain(|owner| Due::of(read, *owner).is_some());
             owners.shrink_to_fit();
         }
         buckets.by_time.retain(|_, owners| !owners.is_empty());
@@ -122,50 +111,90 @@ impl Buckets {
     }
 }
 
-/// How many lines a deadline is about, if it still is about anything.
-fn lines_due(read: &ReadSide, owner: Owner) -> Option<usize> {
-    match owner.kind() {
-        OwnerKind::Order => read.orders.with(owner.id(), |order| {
-            (order.now.status == Status::PendingPayment)
-                .then_some(order.now.placed.allocations.len())
-        })?,
-        OwnerKind::Hold => read
-            .holds
-            .with(owner.id(), |hold| hold.is_active().then_some(hold.allocations.len()))?,
-        _ => None,
+/// A deadline that is still about something.
+struct Due {
+    owner: Owner,
+    /// When: later than it was set for, if it was set by a clock that was behind.
+    at: Timestamp,
+    /// How many lines it is about.
+    lines: usize,
+}
+
+impl Due {
+    fn of(read: &ReadSide, owner: Owner) -> Option<Self> {
+        let (set_at, due, lines) = match owner.kind() {
+            OwnerKind::Order => read.orders.with(owner.id(), |order| {
+                let placed = &order.now.placed;
+                let waits = order.now.status == Status::PendingPayment;
+                waits.then(|| (placed.at, placed.payment_deadline(), placed.allocations.len()))
+            })?,
+            OwnerKind::Hold => read.holds.with(owner.id(), |hold| {
+                let hold = &hold.now;
+                let set = (hold.set_at, hold.expires_at, hold.allocations.len());
+                hold.is_active().then_some(set)
+            })?,
+            _ => None,
+        }?;
+        Some(Self { owner, at: read.clock.lock().due(set_at, due), lines })
+    }
+}
+
+/// What was taken out of the buckets and not sent yet. It goes back if its sender goes away.
+struct Unsent<'a> {
+    deadlines: &'a Deadlines,
+    owners: std::vec::IntoIter<Owner>,
+    now: Timestamp,
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        let left = self.owners.as_slice().iter();
+        self.deadlines.add(left.map(|owner| (self.now, *owner)));
     }
 }
 
 /// Sends timer messages for everything that is due at `now`, and returns a batch for each lot of them. Waits for permits.
 pub(crate) async fn fire(shared: &Arc<Shared>, now: Timestamp) -> Result<Vec<Batch<()>>, Error> {
-    let due = shared.deadlines.take_due(now);
+    let deadlines = &shared.deadlines;
+    let owners = deadlines.take_due(now).into_iter();
+    let mut unsent = Unsent { deadlines, owners, now };
     let mut batches = Vec::new();
-    for lot in due.chunks(FIRE_LOT) {
-        let live: Vec<(Owner, usize)> = lot
-            .iter()
-            .filter_map(|owner| Some((*owner, lines_due(&shared.read, *owner)?)))
-            .collect();
-        if live.is_empty() {
-            continue;
+    while !unsent.owners.as_slice().is_empty() {
+        if shared.is_draining() {
+            return Err(Error::Draining);
         }
-        let lines = live.iter().map(|(_, lines)| lines + 1).sum();
-        let permit = shared.door.wait(lines).await?;
-        let (batch, replies) = Batch::new(live.len(), permit);
-        let jobs = live.iter().zip(replies).map(|((owner, _), reply)| {
-            let job = match owner.kind() {
-                OwnerKind::Order => Job::ExpireOrder { id: OrderId(owner.id()), reply },
-                _ => Job::ExpireHold { id: ReservationId(owner.id()), reply },
-            };
-            let lane = match owner.kind() {
-                OwnerKind::Order => shared.lane_of_id(owner.id()),
-                _ => lane_of_hold(shared, ReservationId(owner.id())),
-            };
-            (lane, job)
-        });
-        send_all(shared, jobs);
-        batches.push(batch);
+        let lot = &unsent.owners.as_slice()[..unsent.owners.len().min(FIRE_LOT)];
+        let (due, later): (Vec<Due>, Vec<Due>) = lot
+            .iter()
+            .filter_map(|owner| Due::of(&shared.read, *owner))
+            .partition(|due| due.at <= now);
+        deadlines.add(later.iter().map(|due| (due.at, due.owner)));
+        let permit = match due.as_slice() {
+            [] => None,
+            due => Some(shared.door.wait(due.iter().map(|due| due.lines + 1).sum()).await?),
+        };
+        // From here on nothing waits: what is sent is no longer unsent.
+        let lot = unsent.owners.len().min(FIRE_LOT);
+        unsent.owners.by_ref().take(lot).for_each(drop);
+        batches.extend(permit.map(|permit| send_timers(shared, &due, permit)));
     }
     Ok(batches)
+}
+
+fn send_timers(shared: &Shared, due: &[Due], permit: Permit) -> Batch<()> {
+    let (batch, replies) = Batch::new(due.len(), permit);
+    let jobs = due.iter().zip(replies).map(|(Due { owner, .. }, reply)| match owner.kind() {
+        OwnerKind::Order => {
+            let id = OrderId(owner.id());
+            (shared.lane_of_id(id.0), Job::ExpireOrder { id, reply })
+        }
+        _ => {
+            let id = ReservationId(owner.id());
+            (lane_of_hold(shared, id), Job::ExpireHold { id, reply })
+        }
+    });
+    send_all(shared, jobs);
+    batch
 }
 
 /// Starts the thread that fires. Under a virtual clock there is none: whoever moves the clock fires.
@@ -175,21 +204,14 @@ pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else {
             return shared.stop("the deadlines have no runtime");
         };
-        let (mut was_frozen, mut stepped_ms) =
-            (shared.clock.is_frozen(), shared.clock.stepped_ms());
-        let mut last_step_ms = 0;
         while !shared.is_stopped() && !shared.is_draining() {
-            let frozen = shared.clock.follow();
+            if shared.turn_clock(Clock::follow).is_err() {
+                return;
+            }
             let now = shared.clock.now();
-            if was_frozen && !frozen {
-                let before = std::mem::replace(&mut stepped_ms, shared.clock.stepped_ms());
-                last_step_ms = stepped_ms - before;
-            }
-            if !frozen {
-                // In every turn: the fold may have seen the freeze a moment longer.
-                shared.deadlines.thaw(last_step_ms);
-            }
-            was_frozen = frozen;
+            // What the clock did must be folded: it says what is due later than it was set for.
+            let frozen =
+                shared.clock.is_frozen() || shared.read.clock.lock().frozen_from().is_some();
             if !frozen && runtime.block_on(fire(&shared, now)).is_err() {
                 return;
             }
@@ -207,8 +229,7 @@ mod tests {
     fn nothing_is_due_early_and_everything_once() {
         let deadlines = Deadlines::default();
         let owner = |id| Owner::order(OrderId(id));
-        deadlines
-            .add([(Timestamp(1_000), owner(1)), (Timestamp(1_001), owner(2))].into_iter(), false);
+        deadlines.add([(Timestamp(1_000), owner(1)), (Timestamp(1_001), owner(2))].into_iter());
         assert!(deadlines.take_due(Timestamp(999)).is_empty());
         assert_eq!(deadlines.take_due(Timestamp(1_099)), [owner(1)]);
         assert_eq!(deadlines.take_due(Timestamp(1_100)), [owner(2)]);
@@ -217,21 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_while_frozen_is_due_later_by_the_step() {
+    fn what_is_not_sent_goes_back() {
         let deadlines = Deadlines::default();
-        let owner = Owner::order(OrderId(1));
-        deadlines.add([(Timestamp(1_000), owner)].into_iter(), true);
-        assert!(deadlines.take_due(Timestamp(500_000)).is_empty());
-        deadlines.thaw(3_600_000);
-        assert!(deadlines.take_due(Timestamp(3_600_999)).is_empty());
-        assert_eq!(deadlines.take_due(Timestamp(3_601_000)), [owner]);
+        let owners: Vec<_> = (1..=3).map(|id| Owner::order(OrderId(id))).collect();
+        let now = Timestamp(1_000);
+        let mut unsent = Unsent { deadlines: &deadlines, owners: owners.into_iter(), now };
+        let sent = unsent.owners.next();
+        drop(unsent);
+        assert_eq!(sent, Some(Owner::order(OrderId(1))));
+        let left = [2, 3].map(|id| Owner::order(OrderId(id)));
+        assert_eq!(deadlines.take_due(now), left);
     }
 
     #[test]
     fn what_is_no_longer_due_is_forgotten() {
         let deadlines = Deadlines::default();
         let gone = (0..COMPACT_MIN as u64).map(|id| (Timestamp(id), Owner::order(OrderId(id + 1))));
-        deadlines.add(gone, false);
+        deadlines.add(gone);
         deadlines.compact(&ReadSide::default());
         assert_eq!(deadlines.len(), 0);
     }

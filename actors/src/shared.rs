@@ -10,12 +10,12 @@ use actix::Addr;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
-use stockade_domain::{Event, ProductId, Sequence, StockKey};
+use stockade_domain::{ClockEvent, Event, ProductId, Sequence, StockKey};
 use stockade_storage::{AppendError, Group, Journal};
 
 use crate::{
     Config, Error, answers::Answers, clock::Clock, deadlines::Deadlines, door::Door, ids::Leases,
-    lane::LaneActor, read::ReadSide, stock::StockActor,
+    keys::Keys, lane::LaneActor, read::ReadSide, stock::StockActor, vault::Vault,
 };
 
 /// Called once when the engine stops by itself, with the reason.
@@ -24,11 +24,14 @@ pub(crate) type OnStopped = Box<dyn FnOnce(&str) + Send>;
 /// What all threads of an engine share.
 pub(crate) struct Shared {
     pub(crate) read: ReadSide,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) answers: Answers,
     pub(crate) door: Door,
     pub(crate) clock: Arc<Clock>,
+    clock_turn: Mutex<()>,
     pub(crate) deadlines: Deadlines,
     pub(crate) leases: Leases,
+    pub(crate) vault: Vault,
     /// The mailboxes of stocks that are awake, whichever lane they live on.
     pub(crate) stocks: DashMap<StockKey, Addr<StockActor>, FxBuildHasher>,
     pub(crate) lanes: OnceLock<Vec<Addr<LaneActor>>>,
@@ -62,6 +65,8 @@ pub(crate) struct Counters {
 impl Shared {
     pub(crate) fn new(
         read: ReadSide,
+        vault: Vault,
+        keys: Keys,
         clock: Arc<Clock>,
         config: &Config,
         folded: Sequence,
@@ -70,11 +75,14 @@ impl Shared {
         let leases = Leases::new(&read.leased.lock());
         Self {
             read,
+            keys: Arc::new(keys),
             answers: Answers::new(lane_count, folded),
             door: Door::new(config.work_max),
             clock,
+            clock_turn: Mutex::new(()),
             deadlines: Deadlines::default(),
             leases,
+            vault,
             stocks: DashMap::default(),
             lanes: OnceLock::new(),
             lane_count,
@@ -130,6 +138,19 @@ impl Shared {
             group.push(event, |out| out.extend_from_slice(&bytes));
         }
         self.append(&mut group)
+    }
+
+    /// Does something to the clock, and writes down what came of it. One at a time, so that the journal has it in the order in
+    /// which it happened.
+    pub(crate) fn turn_clock(
+        &self,
+        turn: impl FnOnce(&Clock) -> Option<ClockEvent>,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.clock_turn.lock();
+        match turn(&self.clock) {
+            Some(event) => self.append_all([event.into()]).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The lane on which all stocks of a product live, and with them the orders that begin with it.

@@ -1,14 +1,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OwnerKind, adjustment::AdjustmentEvent, catalogue::CatalogueEvent, holder::HoldEvent,
-    order::OrderEvent, stock::StockEvent, transfer::TransferEvent,
+    ClockEvent, Origin, OwnerKind, account::AccountEvent, adjustment::AdjustmentEvent,
+    catalogue::CatalogueEvent, holder::HoldEvent, order::OrderEvent, stock::StockEvent,
+    transfer::TransferEvent,
 };
 
 /// Everything that can have happened. Facts in the past tense, complete in themselves: replaying them needs no rule that
 /// might change.
 ///
 /// The order of variants and fields, here and in every event, is the stored format: only ever append.
+#[doc = include_str!("../docs/event.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// At a stock.
@@ -30,6 +32,12 @@ pub enum Event {
         /// The first id that is not leased.
         up_to: u64,
     },
+    /// Among the accounts.
+    Account(AccountEvent),
+    /// Engine time was frozen, or made a step.
+    Clock(ClockEvent),
+    /// Who did what follows, and under which idempotency key. The first event of a decision's group.
+    Origin(Origin),
 }
 
 macro_rules! from {
@@ -49,4 +57,7 @@ from!(
     Catalogue(CatalogueEvent),
     Transfer(TransferEvent),
     Adjustment(AdjustmentEvent),
+    Account(AccountEvent),
+    Clock(ClockEvent),
+    Origin(Origin),
 );

@@ -1,6 +1,7 @@
 //! The named invariants: what must be true after every event, written down once.
 //!
 //! Tests, the workflow model, `replay` and `verify` all use these.
+#![doc = include_str!("../docs/invariants_module.md")]
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     OrderId, Owner, Quantity, StockKey,
+    account::Accounts,
     holder::{Hold, HoldStatus},
     open::{OpenTable, OpenTake},
     order::{Order, Status},
@@ -16,6 +18,7 @@ use crate::{
 };
 
 /// The rules.
+#[doc = include_str!("../docs/invariant.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Invariant {
     /// A stock's reserved count is the sum of its entries, none of them empty.
@@ -38,6 +41,8 @@ pub enum Invariant {
     IncomingIsOnTheRoad,
     /// A hold is claimed exactly while an order that is being placed has claimed it, and belongs only to an order that exists.
     ClaimsHaveTheirOrder,
+    /// A login leads to the one account that has it, and only accounts that are not erased have any, or a session.
+    LoginsAreUnique,
     /// Nothing is in flight.
     OpenTableIsEmpty,
     /// Folding all events again comes to the same state.
@@ -45,6 +50,7 @@ pub enum Invariant {
 }
 
 /// A broken invariant.
+#[doc = include_str!("../docs/violation.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Which.
@@ -67,7 +73,30 @@ fn report(found: Found<'_>, invariant: Invariant, subject: impl fmt::Display, de
     found(Violation { invariant, subject: subject.to_string(), detail });
 }
 
+/// Checks the accounts.
+pub fn check_accounts(accounts: &Accounts, found: Found<'_>) {
+    let mut logins = 0;
+    for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {
+        for login in account.logins() {
+            logins += 1;
+            if accounts.by_login(login).map(|account| account.id) != Some(account.id) {
+                let detail = "one of its logins leads elsewhere".into();
+                report(found, Invariant::LoginsAreUnique, account.id, detail);
+            }
+        }
+        if account.is_erased() && !accounts.sessions(account.id).is_empty() {
+            let detail = "it is erased and still signed in".into();
+            report(found, Invariant::LoginsAreUnique, account.id, detail);
+        }
+    }
+    if logins != accounts.login_count() {
+        let detail = format!("{logins} logins, {} lead to accounts", accounts.login_count());
+        report(found, Invariant::LoginsAreUnique, "accounts", detail);
+    }
+}
+
 /// Checks one stock.
+#[doc = include_str!("../docs/check_stock.md")]
 pub fn check_stock(key: StockKey, stock: &Stock, found: Found<'_>) {
     let sum: Quantity = stock.entries.values().sum();
     if sum != stock.reserved || stock.entries.values().any(|quantity| *quantity == 0) {
@@ -84,6 +113,7 @@ pub fn check_stock(key: StockKey, stock: &Stock, found: Found<'_>) {
 }
 
 /// Checks one order.
+#[doc = include_str!("../docs/check_order.md")]
 pub fn check_order(order: &Order, found: Found<'_>) {
     let id = Owner::order(order.id());
     let placed = &order.placed;
@@ -141,6 +171,7 @@ pub fn check_order(order: &Order, found: Found<'_>) {
 }
 
 /// Adds up why units are reserved: by live orders, live holds and workflows in flight.
+#[doc = include_str!("../docs/reasons.md")]
 #[derive(Debug, Default)]
 pub struct Reasons(FxHashMap<(StockKey, Owner), i64>);
 
@@ -150,6 +181,7 @@ impl Reasons {
     }
 
     /// An order's units that are still reserved.
+    #[doc = include_str!("../docs/reasons_order.md")]
     pub fn order(&mut self, order: &Order) {
         for (index, allocation) in order.placed.allocations.iter().enumerate() {
             let reserved = order.reserved(index) as i64;
@@ -158,6 +190,7 @@ impl Reasons {
     }
 
     /// A hold's units.
+    #[doc = include_str!("../docs/reasons_hold.md")]
     pub fn hold(&mut self, hold: &Hold) {
         for held in hold.held() {
             self.add(held.stock, Owner::hold(held.hold), held.quantity as i64);
@@ -165,6 +198,7 @@ impl Reasons {
     }
 
     /// What is in flight: taken and not decided, or decided and not given.
+    #[doc = include_str!("../docs/reasons_open.md")]
     pub fn open(&mut self, open: &OpenTable) {
         for (owner, _, take) in open.takes() {
             match take {
@@ -185,12 +219,14 @@ impl Reasons {
     }
 
     /// Every reserved entry, as its owner accounts for it.
+    #[doc = include_str!("../docs/reasons_entries.md")]
     pub fn entries(self) -> impl Iterator<Item = (StockKey, Owner, Quantity)> {
         let positive = self.0.into_iter().filter(|(_, quantity)| *quantity > 0);
         positive.map(|((stock, entry), quantity)| (stock, entry, quantity as Quantity))
     }
 
     /// Compares with what the stocks say.
+    #[doc = include_str!("../docs/reasons_check.md")]
     pub fn check<'a>(
         mut self,
         stocks: impl Iterator<Item = (StockKey, &'a Stock)>,
@@ -218,6 +254,7 @@ impl Reasons {
 }
 
 /// Compares what is on hand with what decisions say ([`crate::ledger::Ledger::expected`]).
+#[doc = include_str!("../docs/check_conservation.md")]
 pub fn check_conservation<'a>(
     mut expected: FxHashMap<StockKey, i64>,
     stocks: impl Iterator<Item = (StockKey, &'a Stock)>,
@@ -239,6 +276,7 @@ pub fn check_conservation<'a>(
 }
 
 /// Adds up what is on the road to each stock.
+#[doc = include_str!("../docs/road.md")]
 #[derive(Debug, Default)]
 pub struct Road(FxHashMap<StockKey, i64>);
 
@@ -248,11 +286,13 @@ impl Road {
     }
 
     /// A transfer's units on the road.
+    #[doc = include_str!("../docs/road_transfer.md")]
     pub fn transfer(&mut self, transfer: &Transfer) {
         self.add(transfer.dispatched.destination(), transfer.on_the_road() as i64);
     }
 
     /// What is decided and not given: not yet expected, or not yet arrived.
+    #[doc = include_str!("../docs/road_open.md")]
     pub fn open(&mut self, open: &OpenTable) {
         for (_, _, stock, give) in open.gives() {
             match give {
@@ -264,6 +304,7 @@ impl Road {
     }
 
     /// Compares with what the stocks say.
+    #[doc = include_str!("../docs/road_check.md")]
     pub fn check<'a>(self, stocks: impl Iterator<Item = (StockKey, &'a Stock)>, found: Found<'_>) {
         for (key, stock) in stocks {
             let road = self.0.get(&key).copied().unwrap_or(0);
@@ -276,6 +317,7 @@ impl Road {
 }
 
 /// Checks one hold against the claims in flight.
+#[doc = include_str!("../docs/check_hold.md")]
 pub fn check_hold(
     hold: &Hold,
     open: &OpenTable,
@@ -300,6 +342,7 @@ pub fn check_hold(
 }
 
 /// Checks that nothing is in flight.
+#[doc = include_str!("../docs/check_open.md")]
 pub fn check_open(open: &OpenTable, found: Found<'_>) {
     if !open.is_empty() {
         let detail = format!("{} takes and gives are open", open.len());

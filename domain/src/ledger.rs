@@ -2,6 +2,7 @@
 //!
 //! Stocks count their own moves. The ledger never looks at those: it adds up what owners decided (products, adjustments,
 //! shipments, returns, transfers, recounts). That both come to the same number is the proof that units are conserved.
+#![doc = include_str!("../docs/ledger_module.md")]
 
 use std::sync::Arc;
 
@@ -9,7 +10,6 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Event, OrderId, Quantity, StockKey,
-    adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
     open::{OpenTable, OpenTake},
     order::{OrderEvent, Parcel, Placed},
@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// What is on hand by decisions alone.
+#[doc = include_str!("../docs/ledger.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     on_hand: FxHashMap<StockKey, i64>,
@@ -27,6 +28,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Adds up one event.
+    #[doc = include_str!("../docs/ledger_apply.md")]
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Stock(StockEvent::Recounted { stock, from, to, .. }) => {
@@ -41,18 +43,25 @@ impl Ledger {
             Event::Catalogue(CatalogueEvent::ProductUpdated { recount: Some(recount), .. }) => {
                 self.add(recount.stock, recount.delta);
             }
-            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
-                for delta in &adjusted.deltas {
+            Event::Adjustment(event) => {
+                for delta in event.deltas() {
                     self.add(delta.stock, delta.delta);
                 }
             }
             Event::Transfer(event) => self.transfer(event),
-            Event::Stock(_) | Event::Hold(_) | Event::Catalogue(_) | Event::IdsLeased { .. } => {}
+            Event::Stock(_)
+            | Event::Hold(_)
+            | Event::Catalogue(_)
+            | Event::IdsLeased { .. }
+            | Event::Account(_)
+            | Event::Clock(_)
+            | Event::Origin(_) => {}
         }
     }
 
     /// What must be on hand everywhere, given what is in flight: taken and not decided is gone already, decided and not given
     /// is not there yet.
+    #[doc = include_str!("../docs/ledger_expected.md")]
     #[must_use]
     pub fn expected(&self, open: &OpenTable) -> FxHashMap<StockKey, i64> {
         let mut expected = self.on_hand.clone();

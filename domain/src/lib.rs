@@ -8,6 +8,7 @@
 //! Every workflow has one shape, *take, decide, give* (see [`open`]): takes at the stocks, which may be refused and can be
 //! undone; one decision at the owner; gives at the stocks, which are never refused.
 
+pub mod account;
 pub mod adjustment;
 pub mod catalogue;
 mod event;
@@ -19,6 +20,7 @@ pub mod limits;
 mod money;
 pub mod open;
 pub mod order;
+mod origin;
 mod refusal;
 pub mod sourcing;
 pub mod stock;
@@ -29,12 +31,14 @@ pub mod transfer;
 
 pub use event::Event;
 pub use ids::{
-    AdjustmentId, CustomerId, OrderId, Owner, OwnerKind, ProductId, ReservationId, Sequence,
-    ShopId, Step, StockKey, TransferId, WarehouseId,
+    AdjustmentId, ApiKeyId, CustomerId, KeySlot, OrderId, Owner, OwnerKind, ProductId,
+    ReservationId, Sequence, SessionId, ShopId, Step, StockKey, TransferId, WarehouseId, Who,
 };
 pub use money::{Amount, Currency, MoneyError};
+pub use origin::{IdempotencyKey, Origin};
 pub use refusal::{Refusal, Shortage};
-pub use time::Timestamp;
+pub use time::{ClockEvent, ClockSteps, Timestamp};
 
 /// A count of units of one product. Always checked arithmetic; see [`limits`] for what one request may name.
+#[doc = include_str!("../docs/quantity.md")]
 pub type Quantity = u64;

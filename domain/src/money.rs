@@ -5,13 +5,16 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// An amount of money in minor units of its currency (cents for USD, yen for JPY).
+#[doc = include_str!("../docs/amount.md")]
 pub type Amount = i64;
 
 /// A currency of ISO 4217.
+#[doc = include_str!("../docs/currency.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Currency(Iso);
 
 /// Why a text is no amount of a currency.
+#[doc = include_str!("../docs/money_error.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MoneyError {
     /// The code is none of ISO 4217, or has no minor unit (precious metals, test codes).
@@ -37,21 +40,27 @@ pub enum MoneyError {
 
 impl Currency {
     /// US dollar, the currency of the shop that a new engine has.
+    #[doc = include_str!("../docs/currency_usd.md")]
     pub const USD: Self = Self(Iso::USD);
     /// Pound sterling.
+    #[doc = include_str!("../docs/currency_gbp.md")]
     pub const GBP: Self = Self(Iso::GBP);
     /// Euro.
+    #[doc = include_str!("../docs/currency_eur.md")]
     pub const EUR: Self = Self(Iso::EUR);
     /// Yen, which has no decimals.
+    #[doc = include_str!("../docs/currency_jpy.md")]
     pub const JPY: Self = Self(Iso::JPY);
 
     /// The ISO 4217 letters.
+    #[doc = include_str!("../docs/currency_code.md")]
     #[must_use]
     pub fn code(self) -> &'static str {
         self.0.code()
     }
 
     /// How many decimals its amounts have.
+    #[doc = include_str!("../docs/currency_decimals.md")]
     #[must_use]
     pub fn decimals(self) -> u32 {
         u32::from(self.0.exponent().unwrap_or(0))
@@ -61,6 +70,7 @@ impl Currency {
     ///
     /// # Errors
     /// An exponent, a plus, blanks, more decimals than the currency has, or an amount beyond 64 bits.
+    #[doc = include_str!("../docs/currency_parse.md")]
     pub fn parse(self, text: &str) -> Result<Amount, MoneyError> {
         let not_decimal = || MoneyError::NotDecimal(text.chars().take(40).collect());
         let (negative, digits) = match text.strip_prefix('-') {
@@ -90,6 +100,7 @@ impl Currency {
     }
 
     /// Writes minor units with exactly the currency's decimals.
+    #[doc = include_str!("../docs/currency_format.md")]
     #[must_use]
     pub fn format(self, amount: Amount) -> String {
         let decimals = self.decimals();

@@ -4,6 +4,7 @@
 //! decision enters its gives, and each give removes itself. What is in the table when the events end is exactly what a crash
 //! interrupted: its takes are undone (newest first), its gives are done, and nothing else needs to be looked at. The table is
 //! empty whenever nothing is in flight.
+#![doc = include_str!("../docs/open_module.md")]
 
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Event, OrderId, Owner, ReservationId, Sequence, Step, StockKey,
-    adjustment::{self, AdjustmentEvent},
+    Event, OrderId, Owner, ReservationId, Sequence, Step, StockKey, adjustment,
     catalogue::CatalogueEvent,
     holder::HoldEvent,
     order::{OrderEvent, Release},
@@ -21,6 +21,7 @@ use crate::{
 };
 
 /// What a workflow has taken and not yet decided.
+#[doc = include_str!("../docs/open_take.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OpenTake {
     /// From a stock.
@@ -30,6 +31,7 @@ pub enum OpenTake {
 }
 
 /// What part an event plays in a workflow.
+#[doc = include_str!("../docs/part_type.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It stands alone.
@@ -45,6 +47,7 @@ pub enum Part {
 }
 
 /// The part that an event plays. This is the one place that knows.
+#[doc = include_str!("../docs/part.md")]
 #[must_use]
 pub fn part(event: &Event) -> Part {
     match event {
@@ -57,10 +60,11 @@ pub fn part(event: &Event) -> Part {
             Part::Decided(owner, step, gives)
         }
         Event::Adjustment(event) => {
-            let AdjustmentEvent::Adjusted(adjusted) = event;
-            Part::Decided(event.owner(), 0, adjustment::gives(&adjusted.deltas).collect())
+            Part::Decided(event.owner(), 0, adjustment::gives(event.deltas()).collect())
         }
-        Event::IdsLeased { .. } => Part::Alone,
+        Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) | Event::Origin(_) => {
+            Part::Alone
+        }
     }
 }
 
@@ -92,7 +96,8 @@ fn order_part(event: &OrderEvent) -> Part {
         OrderEvent::PaymentRecorded { .. }
         | OrderEvent::Paid { .. }
         | OrderEvent::Delivered { .. }
-        | OrderEvent::Refunded { .. } => Part::Alone,
+        | OrderEvent::Refunded { .. }
+        | OrderEvent::Personal { .. } => Part::Alone,
     }
 }
 
@@ -131,6 +136,7 @@ fn catalogue_part(event: &CatalogueEvent) -> Part {
 }
 
 /// The gives that free reserved units.
+#[doc = include_str!("../docs/releases.md")]
 #[must_use]
 pub fn releases(releases: &[Release]) -> Vec<(StockKey, Give)> {
     let give = |release: &Release| {
@@ -140,6 +146,7 @@ pub fn releases(releases: &[Release]) -> Vec<(StockKey, Give)> {
 }
 
 /// What is taken and not decided, and what is decided and not given.
+#[doc = include_str!("../docs/open_table.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenTable {
     takes: FxHashMap<(Owner, Step), Vec<(Sequence, OpenTake)>>,
@@ -148,6 +155,7 @@ pub struct OpenTable {
 
 impl OpenTable {
     /// Folds one event.
+    #[doc = include_str!("../docs/open_table_apply.md")]
     pub fn apply(&mut self, sequence: Sequence, event: &Event) {
         match part(event) {
             Part::Alone => {}
@@ -170,12 +178,14 @@ impl OpenTable {
     }
 
     /// Whether nothing is in flight.
+    #[doc = include_str!("../docs/open_table_is_empty.md")]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.takes.is_empty() && self.gives.is_empty()
     }
 
     /// How many takes and gives are open.
+    #[doc = include_str!("../docs/open_table_len.md")]
     #[must_use]
     pub fn len(&self) -> usize {
         let takes: usize = self.takes.values().map(Vec::len).sum();
@@ -184,6 +194,7 @@ impl OpenTable {
     }
 
     /// The open takes, newest first.
+    #[doc = include_str!("../docs/open_table_takes.md")]
     #[must_use]
     pub fn takes(&self) -> Vec<(Owner, Step, OpenTake)> {
         let mut takes: Vec<_> = self
@@ -196,6 +207,7 @@ impl OpenTable {
     }
 
     /// The open gives, by owner and step.
+    #[doc = include_str!("../docs/open_table_gives.md")]
     #[must_use]
     pub fn gives(&self) -> Vec<(Owner, Step, StockKey, Give)> {
         let mut gives: Vec<_> = self
@@ -211,6 +223,7 @@ impl OpenTable {
 
     /// The events that settle everything that a crash interrupted: undo what was taken and not decided (newest first), give
     /// what was decided and not given.
+    #[doc = include_str!("../docs/open_table_settle.md")]
     #[must_use]
     pub fn settle(&self) -> Vec<Event> {
         let undo = |(owner, step, take): (Owner, Step, OpenTake)| match take {

@@ -6,6 +6,7 @@ use crate::{
 };
 
 /// Why a command had no effect. A value, not an exception: every one names what was wrong, and nothing has changed.
+#[doc = include_str!("../docs/refusal.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// A field of the command is out of its range or shape.
@@ -88,7 +89,10 @@ pub enum Refusal {
     /// The reservation was released.
     #[error("reservation {0} was released")]
     ReservationReleased(ReservationId),
-    /// The reservation became an order, or is becoming one.
+    /// An order that is being placed has asked for the reservation: it will be the order's, or free again. Ask again then.
+    #[error("reservation {0} is being taken over by an order")]
+    ReservationClaimed(ReservationId),
+    /// The reservation became an order.
     #[error("reservation {reservation} belongs to order {order}")]
     ReservationConverted {
         /// Which reservation.
@@ -102,9 +106,25 @@ pub enum Refusal {
     /// The transfer is finished.
     #[error("transfer {0} is closed")]
     TransferClosed(TransferId),
+    /// Another account has this e-mail address.
+    #[error("this e-mail address is taken")]
+    EmailTaken,
+    /// Another account has this username.
+    #[error("this username is taken")]
+    UsernameTaken,
+    /// Nobody else could give anybody a role any more.
+    #[error("the last admin must stay admin")]
+    LastAdmin,
+    /// A refresh token was used before: its session has ended now.
+    #[error("the refresh token was used before; its session has ended")]
+    RefreshTokenReused,
+    /// No such session runs.
+    #[error("the session has ended")]
+    SessionEnded,
 }
 
 /// One demand that could not be met.
+#[doc = include_str!("../docs/shortage.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortage {
     /// Which product.
@@ -121,6 +141,7 @@ pub struct Shortage {
 
 impl Refusal {
     /// A refusal of the field at `field`.
+    #[doc = include_str!("../docs/refusal_invalid.md")]
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), detail: detail.into() }
     }

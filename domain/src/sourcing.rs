@@ -3,6 +3,7 @@
 //! One planner answers "is it available?" and plans the allocation, so that the two can never disagree. It is pure: what is
 //! available comes in as a function. A stock that refuses a planned take says what it could give; the owner lowers its
 //! expectation of that stock and plans the line again over what remains.
+#![doc = include_str!("../docs/sourcing_module.md")]
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 /// How a shop's warehouses are chosen.
+#[doc = include_str!("../docs/sourcing.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sourcing {
     /// In which order they are asked.
@@ -24,6 +26,7 @@ pub struct Sourcing {
 }
 
 /// In which order warehouses are asked.
+#[doc = include_str!("../docs/rule.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rule {
     /// In the shop's order.
@@ -43,6 +46,7 @@ impl Default for Sourcing {
 }
 
 /// Where some units of a line come from.
+#[doc = include_str!("../docs/allocation.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocation {
     /// Index of the line.
@@ -56,6 +60,7 @@ pub struct Allocation {
 }
 
 /// Units that are held already, and count first.
+#[doc = include_str!("../docs/held.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// Where.
@@ -67,6 +72,7 @@ pub struct Held {
 }
 
 /// Units of one line that are still to be found.
+#[doc = include_str!("../docs/demand.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// Index of the line.
@@ -78,6 +84,7 @@ pub struct Demand {
 }
 
 /// A plan. It is complete when nothing is short.
+#[doc = include_str!("../docs/plan_type.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Which warehouse gives how much of which line.
@@ -87,6 +94,7 @@ pub struct Plan {
 }
 
 /// How many units one line can be given, out of what each warehouse has: all of them together, or the most of one, by the rule.
+#[doc = include_str!("../docs/orderable.md")]
 pub fn orderable(sourcing: Sourcing, available: impl Iterator<Item = Quantity>) -> Quantity {
     match sourcing {
         Sourcing { rule: Rule::SingleWarehouse, .. } | Sourcing { split_lines: false, .. } => {
@@ -97,6 +105,7 @@ pub fn orderable(sourcing: Sourcing, available: impl Iterator<Item = Quantity>) 
 }
 
 /// Puts a shop's warehouses in the order in which they are asked. `MostStock` depends on the line, so it is settled there.
+#[doc = include_str!("../docs/candidates.md")]
 #[must_use]
 pub fn candidates<'a>(
     rule: Rule,
@@ -127,6 +136,10 @@ fn distance(warehouse: &Warehouse, to: ShipTo) -> f64 {
 }
 
 /// Takes what is held already out of the demands: the allocations it makes, and what is still to be found.
+///
+/// What was held was promised and stays where it is; the sourcing rule is for the rest. So an order that takes over a hold may come
+/// from more warehouses than its shop's rule would choose.
+#[doc = include_str!("../docs/use_held.md")]
 #[must_use]
 pub fn use_held(lines: &[(ProductId, Quantity)], held: &[Held]) -> (Vec<Allocation>, Vec<Demand>) {
     let mut left: Vec<Quantity> = held.iter().map(|held| held.quantity).collect();
@@ -154,6 +167,7 @@ pub fn use_held(lines: &[(ProductId, Quantity)], held: &[Held]) -> (Vec<Allocati
 ///
 /// A line that cannot be met in full has a shortage; what could be had of it is allocated all the same, for owners that
 /// take a part.
+#[doc = include_str!("../docs/plan.md")]
 pub fn plan(
     sourcing: Sourcing,
     candidates: &[WarehouseId],

@@ -1,8 +1,11 @@
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{CLOCK_STEPS_MAX, HOLD_TTL_MS_MAX, PAYMENT_DEADLINE_MS_MAX};
+
 /// A moment of engine time: milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// The domain never reads a clock; every moment here came in with a command.
+#[doc = include_str!("../docs/timestamp.md")]
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -11,14 +14,124 @@ pub struct Timestamp(pub u64);
 
 impl Timestamp {
     /// This moment and `ms` milliseconds more; it stops at the end of time instead of wrapping.
+    #[doc = include_str!("../docs/plus_ms.md")]
     #[must_use]
     pub fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
     /// Milliseconds from `earlier` to this moment, 0 when `earlier` is the later one.
+    #[doc = include_str!("../docs/ms_since.md")]
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// What engine time did that cannot be seen in any single moment.
+///
+/// A clock that jumps a long way freezes expiry. What is set meanwhile is set by a time that is behind by what nobody knows yet;
+/// when the step is believed, it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClockEvent {
+    /// The wall clock was seen a long way off. Whatever was set since `from` may be set by a time that is behind.
+    Frozen {
+        /// The last moment at which the clocks agreed.
+        from: Timestamp,
+    },
+    /// The wall clock is believed: engine time went from `before` to `after` at once.
+    Believed {
+        /// Since when it may have been behind.
+        from: Timestamp,
+        /// The last moment of the time that was behind.
+        before: Timestamp,
+        /// The first moment of the time that is right.
+        after: Timestamp,
+    },
+}
+
+/// The steps that engine time made, as far as a deadline that is still to come may depend on them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockSteps {
+    frozen_from: Option<Timestamp>,
+    steps: Vec<(Timestamp, Timestamp, Timestamp)>,
+}
+
+impl ClockSteps {
+    /// Follows one event.
+    pub fn evolve(&mut self, event: &ClockEvent) {
+        match *event {
+            ClockEvent::Frozen { from } => self.frozen_from = Some(from),
+            ClockEvent::Believed { from, before, after } => {
+                self.frozen_from = None;
+                let longest = PAYMENT_DEADLINE_MS_MAX.max(HOLD_TTL_MS_MAX);
+                self.steps.retain(|(.., after)| after.plus_ms(longest) > before);
+                if self.steps.len() == CLOCK_STEPS_MAX {
+                    self.steps.remove(0);
+                }
+                self.steps.push((from, before, after));
+            }
+        }
+    }
+
+    /// Since when expiry is frozen.
+    #[must_use]
+    pub fn frozen_from(&self) -> Option<Timestamp> {
+        self.frozen_from
+    }
+
+    /// When something is due that was set at `set_at` to be due at `due`: later by every step that time made in between and that
+    /// was missing when it was set. Never earlier than `due`.
+    #[must_use]
+    pub fn due(&self, set_at: Timestamp, due: Timestamp) -> Timestamp {
+        let behind = |(from, before, _): &&(Timestamp, Timestamp, Timestamp)| {
+            (*from..=*before).contains(&set_at) && due > *before
+        };
+        let missing =
+            |(_, before, after): &(Timestamp, Timestamp, Timestamp)| after.ms_since(*before);
+        due.plus_ms(self.steps.iter().filter(behind).map(missing).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn believed(from: u64, before: u64, after: u64) -> ClockEvent {
+        ClockEvent::Believed {
+            from: Timestamp(from),
+            before: Timestamp(before),
+            after: Timestamp(after),
+        }
+    }
+
+    fn due(steps: &ClockSteps, set_at: u64, due: u64) -> u64 {
+        steps.due(Timestamp(set_at), Timestamp(due)).0
+    }
+
+    #[test]
+    fn what_was_set_by_a_clock_that_was_behind_is_due_later_by_the_step() {
+        let mut steps = ClockSteps::default();
+        steps.evolve(&ClockEvent::Frozen { from: Timestamp(1_000) });
+        assert_eq!(steps.frozen_from(), Some(Timestamp(1_000)));
+        steps.evolve(&believed(1_000, 1_500, 9_000));
+        assert_eq!(steps.frozen_from(), None);
+        assert_eq!(due(&steps, 1_000, 2_000), 9_500, "set while it was behind");
+        assert_eq!(due(&steps, 1_500, 2_000), 9_500, "in its last moment");
+        assert_eq!(due(&steps, 999, 2_000), 2_000, "set while it was right");
+        assert_eq!(due(&steps, 9_000, 9_100), 9_100, "set when it was right again");
+        assert_eq!(due(&steps, 1_100, 1_400), 1_400, "its time had passed before the step");
+    }
+
+    #[test]
+    fn steps_are_forgotten_when_no_deadline_can_depend_on_them() {
+        let mut steps = ClockSteps::default();
+        for step in 0..10 * CLOCK_STEPS_MAX as u64 {
+            steps.evolve(&believed(step, step, step + 1));
+        }
+        assert_eq!(steps.steps.len(), CLOCK_STEPS_MAX);
+        let much_later = 2 * HOLD_TTL_MS_MAX;
+        steps.evolve(&believed(much_later, much_later, much_later + 1));
+        assert_eq!(steps.steps.len(), 1);
     }
 }

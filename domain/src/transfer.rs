@@ -1,4 +1,5 @@
 //! A transfer: units of one product move from one warehouse to another, at once or over the road.
+#![doc = include_str!("../docs/transfer_module.md")]
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use crate::{
 };
 
 /// The state of one transfer.
+#[doc = include_str!("../docs/transfer.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
     /// As it was dispatched.
@@ -34,6 +36,7 @@ pub struct Transfer {
 }
 
 /// How a transfer began.
+#[doc = include_str!("../docs/dispatched.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispatched {
     /// Its id.
@@ -53,6 +56,7 @@ pub struct Dispatched {
 }
 
 /// Where a transfer stands.
+#[doc = include_str!("../docs/transfer_status.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferStatus {
     /// On the road.
@@ -64,6 +68,7 @@ pub enum TransferStatus {
 }
 
 /// What can be asked of a transfer that is on the road.
+#[doc = include_str!("../docs/transfer_command.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferCommand {
     /// Units came in; all that is on the road when no quantity is named.
@@ -83,6 +88,7 @@ pub enum TransferCommand {
 }
 
 /// What happened to a transfer.
+#[doc = include_str!("../docs/transfer_event.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TransferEvent {
     /// It left; adopts what was taken out, gives it (or the expectation of it) to the other end.
@@ -129,6 +135,7 @@ pub enum TransferEvent {
 ///
 /// # Errors
 /// A quantity out of range, or both ends the same. That the product and the warehouses exist is the catalogue's to say.
+#[doc = include_str!("../docs/dispatch.md")]
 pub fn dispatch(dispatched: &Dispatched) -> Result<(StockKey, Take), Refusal> {
     check_quantity(|| "quantity".into(), dispatched.quantity)?;
     if dispatched.from == dispatched.to {
@@ -142,12 +149,14 @@ pub fn dispatch(dispatched: &Dispatched) -> Result<(StockKey, Take), Refusal> {
 
 impl Dispatched {
     /// The stock it leaves.
+    #[doc = include_str!("../docs/origin.md")]
     #[must_use]
     pub fn origin(&self) -> StockKey {
         StockKey::new(self.from, self.product)
     }
 
     /// The stock it goes to.
+    #[doc = include_str!("../docs/destination.md")]
     #[must_use]
     pub fn destination(&self) -> StockKey {
         StockKey::new(self.to, self.product)
@@ -156,6 +165,7 @@ impl Dispatched {
 
 impl Transfer {
     /// A transfer that was just dispatched.
+    #[doc = include_str!("../docs/transfer_new.md")]
     #[must_use]
     pub fn new(dispatched: Dispatched) -> Self {
         let received = if dispatched.in_transit { 0 } else { dispatched.quantity };
@@ -173,12 +183,14 @@ impl Transfer {
     }
 
     /// Units on the road.
+    #[doc = include_str!("../docs/on_the_road.md")]
     #[must_use]
     pub fn on_the_road(&self) -> Quantity {
         self.dispatched.quantity - self.received - self.missing - self.restocked
     }
 
     /// Where it stands.
+    #[doc = include_str!("../docs/transfer_status_of.md")]
     #[must_use]
     pub fn status(&self) -> TransferStatus {
         match (self.cancelled, self.on_the_road()) {
@@ -192,6 +204,7 @@ impl Transfer {
     ///
     /// # Errors
     /// [`Refusal::TransferClosed`], or more units than are on the road.
+    #[doc = include_str!("../docs/transfer_decide.md")]
     pub fn decide(
         &self,
         command: &TransferCommand,
@@ -239,6 +252,7 @@ impl Transfer {
     }
 
     /// Moves the state by what happened.
+    #[doc = include_str!("../docs/transfer_evolve.md")]
     pub fn evolve(&mut self, event: &TransferEvent) {
         self.version += 1;
         match event {
@@ -264,6 +278,7 @@ impl Transfer {
 
 impl TransferEvent {
     /// Which transfer it happened to.
+    #[doc = include_str!("../docs/transfer_event_transfer.md")]
     #[must_use]
     pub fn transfer(&self) -> TransferId {
         match self {
@@ -273,6 +288,7 @@ impl TransferEvent {
     }
 
     /// The workflow it decides, and what it gives to which stock.
+    #[doc = include_str!("../docs/transfer_event_gives.md")]
     #[must_use]
     pub fn gives(&self) -> (Owner, Step, Vec<(StockKey, Give)>) {
         let owner = Owner::transfer(self.transfer());

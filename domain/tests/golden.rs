@@ -6,14 +6,19 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use stockade_domain::{
-    AdjustmentId, Currency, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId, ReservationId,
-    ShopId, StockKey, Timestamp, TransferId, WarehouseId,
-    adjustment::{Adjusted, AdjustmentEvent, Reason},
+    AdjustmentId, ApiKeyId, ClockEvent, Currency, CustomerId, Event, IdempotencyKey, KeySlot,
+    OrderId, Origin, Owner, OwnerKind, ProductId, ReservationId, SessionId, ShopId, StockKey,
+    Timestamp, TransferId, WarehouseId, Who,
+    account::{
+        Account, AccountEvent, AccountId, ApiKey, Fingerprint, Identity, Revoked, Role, Sealed,
+        Session, TokenHash,
+    },
+    adjustment::{AdjustRow, Adjusted, AdjustmentEvent, Reason, RowsAdjusted},
     catalogue::{CatalogueEvent, Product, Shop, StockDelta, Warehouse},
     holder::{HoldEnded, HoldEvent, HoldPlaced, HolderKey},
     order::{
-        Details, Given, Line, OrderEvent, Parcel, Payment, Placed, Release, Return, ShipTo,
-        Shipment,
+        Details, Given, Line, OrderEvent, Parcel, Payment, Placed, Release, Return, SealedDetails,
+        ShipTo, Shipment,
     },
     sourcing::{Allocation, Rule, Sourcing},
     stock::{Give, StockEvent, Take},
@@ -93,6 +98,7 @@ fn order_events() -> Vec<(&'static str, Event)> {
         reference: Some("A-1".into()),
         metadata: texts(&[("channel", "web")]),
     };
+    let personal = SealedDetails { key: KeySlot(12), sealed: Sealed([1, 2, 3].into()) };
     let payment = Payment { amount: 3_750, at, method: Some("card".into()), reference: None };
     let (carrier, tracking) = (Some("post".into()), None);
     let shipment = Box::new(Shipment { parcels: parcels.clone(), carrier, tracking, at });
@@ -115,6 +121,7 @@ fn order_events() -> Vec<(&'static str, Event)> {
             OrderEvent::Returned { order, step, returned, refund: 2_500, restock }.into(),
         ),
         ("order.refunded", OrderEvent::Refunded { order, amount: 2_500, at }.into()),
+        ("order.personal", OrderEvent::Personal { order, personal: Box::new(personal) }.into()),
     ]
 }
 
@@ -246,12 +253,83 @@ fn other_events() -> Vec<(&'static str, Event)> {
         reference: Some("R-9".into()),
         at: AT,
     };
+    let believed = ClockEvent::Believed { from: AT, before: AT, after: AT.plus_ms(3_600_000) };
+    let rows = RowsAdjusted {
+        id: AdjustmentId(6),
+        deltas: vec![StockDelta { stock: STOCK, delta: -1 }],
+        rows: vec![AdjustRow {
+            stock: STOCK,
+            delta: -1,
+            reason: Reason::Lost,
+            reference: Some("R-10".into()),
+        }],
+        at: AT,
+    };
     vec![
         ("transfer.dispatched", TransferEvent::Dispatched(Box::new(dispatched)).into()),
         ("transfer.received", received.into()),
         ("transfer.cancelled", cancelled.into()),
         ("adjustment.adjusted", AdjustmentEvent::Adjusted(Box::new(adjusted)).into()),
+        ("adjustment.rows_adjusted", AdjustmentEvent::RowsAdjusted(Box::new(rows)).into()),
         ("ids.leased", Event::IdsLeased { kind: OwnerKind::Transfer, up_to: 4_097 }),
+        ("clock.frozen", ClockEvent::Frozen { from: AT }.into()),
+        ("clock.believed", believed.into()),
+    ]
+}
+
+fn account_events() -> Vec<(&'static str, Event)> {
+    let (id, at) = (AccountId::Customer(CustomerId(11)), AT);
+    let account = |role, identity| {
+        let (key, version) = (KeySlot(12), 2);
+        Arc::new(Account { id, role, key, identity, version, created_at: AT, updated_at: AT })
+    };
+    let identity = Identity {
+        sealed: Sealed([1, 2, 3].into()),
+        email: Some(Fingerprint([4; 16])),
+        username: None,
+    };
+    let known = account(Role::Customer, Some(identity.clone()));
+    let admin =
+        Account { id: AccountId::Account(1), ..(*account(Role::Admin, Some(identity))).clone() };
+    let (family, token) = (TokenHash([5; 16]), TokenHash([6; 16]));
+    let (session, expires_at) = (SessionId(7), AT.plus_ms(1_000));
+    let opened = Session { id: session, family, token, opened_at: AT, expires_at };
+    let key = ApiKey { id: ApiKeyId(3), name: "gateway".into(), token, created_at: AT };
+    let (account, why) = (id, Revoked::Reused);
+    let events = [
+        ("account.registered", AccountEvent::Registered(known.clone())),
+        ("account.registered.admin", AccountEvent::Registered(Arc::new(admin))),
+        ("account.updated", AccountEvent::Updated(known.clone())),
+        ("account.password_changed", AccountEvent::PasswordChanged(known.clone())),
+        ("account.role_changed", AccountEvent::RoleChanged(known.clone())),
+        (
+            "account.erased",
+            AccountEvent::Erased(Arc::new(Account { identity: None, ..(*known).clone() })),
+        ),
+        ("account.session_opened", AccountEvent::SessionOpened { account, session: opened }),
+        (
+            "account.session_rotated",
+            AccountEvent::SessionRotated { account, session, token, at, expires_at },
+        ),
+        ("account.session_revoked", AccountEvent::SessionRevoked { account, session, why, at }),
+        (
+            "account.sessions_revoked",
+            AccountEvent::SessionsRevoked { account, why: Revoked::Replaced, at },
+        ),
+        ("account.api_key_created", AccountEvent::ApiKeyCreated(Arc::new(key))),
+        ("account.api_key_revoked", AccountEvent::ApiKeyRevoked { id: ApiKeyId(3), at }),
+    ];
+    events.into_iter().map(|(name, event)| (name, event.into())).collect()
+}
+
+fn origins() -> Vec<(&'static str, Event)> {
+    let origin = |who, key, covers| Event::Origin(Origin { who, key, covers });
+    let key = Some(IdempotencyKey { key: [0xA7; 16], request: 1 << 63 });
+    vec![
+        ("origin.customer", origin(Some(Who::Customer(CustomerId(12))), None, 1)),
+        ("origin.account", origin(Some(Who::Account(300)), key, 2)),
+        ("origin.api_key", origin(Some(Who::ApiKey(1)), None, 5_000)),
+        ("origin.nobody", origin(None, key, 1)),
     ]
 }
 
@@ -270,9 +348,16 @@ fn events_are_stored_as_they_always_were() {
     let golden = fs::read_to_string(&path).unwrap_or_default();
     let golden: BTreeMap<&str, &str> =
         golden.lines().filter_map(|line| line.split_once(' ')).collect();
-    let samples =
-        [stock_events(), order_events(), hold_events(), catalogue_events(), other_events()]
-            .concat();
+    let samples = [
+        stock_events(),
+        order_events(),
+        hold_events(),
+        catalogue_events(),
+        other_events(),
+        account_events(),
+        origins(),
+    ]
+    .concat();
     let config = bincode::config::standard();
     let mut text = String::new();
     for (name, event) in &samples {

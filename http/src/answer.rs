@@ -53,7 +53,16 @@ pub(crate) fn seen(
     cached: Cached,
     body: &impl Serialize,
 ) -> HttpResponse {
-    let body = to_bytes(body);
+    seen_bytes(req, version, cached, to_bytes(body))
+}
+
+/// The same, of what is written already.
+pub(crate) fn seen_bytes(
+    req: &HttpRequest,
+    version: u32,
+    cached: Cached,
+    body: Vec<u8>,
+) -> HttpResponse {
     let tag = etag::of(version, &body);
     let mut response = if etag::none_match(req, &tag) {
         HttpResponse::new(StatusCode::NOT_MODIFIED)

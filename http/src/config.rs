@@ -3,7 +3,17 @@ use std::{
     time::Duration,
 };
 
+use crate::{Network, Origin, RateLimits};
+
 /// How the REST surface is set up. Every default works.
+///
+/// ```
+/// use stockade_http::HttpConfig;
+///
+/// let config = HttpConfig { listen: vec!["127.0.0.1:9000".parse()?], workers: 1, ..HttpConfig::default() };
+/// assert_eq!(config.listen[0].port(), 9000);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
     /// Where to listen. While there is no authentication only loopback addresses are accepted.
@@ -22,6 +32,14 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// How long requests under way may take after the shutdown was asked for.
     pub shutdown_timeout: Duration,
+    /// Pages of which other origins may read answers; none by default.
+    pub cors_origins: Vec<Origin>,
+    /// Proxies whose word counts about where a request comes from; none by default.
+    pub trusted_proxies: Vec<Network>,
+    /// How much callers may ask for. Without it, as by default, there is no limit: whoever may reach the socket is trusted.
+    pub rate_limits: Option<RateLimits>,
+    /// Whether clients may move the clock (`POST /test/clock`). The engine's clock must be one that is moved by hand.
+    pub test_clock: bool,
 }
 
 impl Default for HttpConfig {
@@ -36,6 +54,10 @@ impl Default for HttpConfig {
             keep_alive: Duration::from_secs(75),
             connections_max: 25_000,
             shutdown_timeout: Duration::from_secs(30),
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            rate_limits: None,
+            test_clock: false,
         }
     }
 }

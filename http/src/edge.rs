@@ -26,8 +26,14 @@ use actix_web::{
     middleware::Next,
 };
 use futures_util::FutureExt;
+use tracing::Instrument;
 
-use crate::problem::{Code, Problem};
+use crate::{
+    cors::Cors,
+    problem::{Code, Problem},
+    state::Shared,
+    trace::Access,
+};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -35,61 +41,83 @@ static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resou
 /// The longest request id that is taken from a client.
 const REQUEST_ID_MAX: usize = 128;
 
+/// What every answer says, known before the request is gone.
+struct Marks {
+    id: HeaderValue,
+    cors: Cors,
+}
+
 /// Around everything: checks who was meant, names the request, writes problems, and adds the headers of every answer.
 pub(crate) async fn edge(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = request_id(req.headers());
-    if let Err(problem) = check_host(&req).and_then(|()| check_origin(&req)) {
-        let mut response = req.into_response(problem.render(id.to_str().ok()));
-        finish(response.response_mut(), id);
-        return Ok(response);
+    let state = req.app_data::<Shared>().expect("every route has the state");
+    let cors = Cors::of(&req, &state.cors_origins);
+    let marks = Marks { id: request_id(req.headers()), cors };
+    let access = Access::begin(&req, &marks.id);
+    let answer = inside(req, next, marks).instrument(access.span()).await;
+    access.end(&answer);
+    answer
+}
+
+async fn inside(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    marks: Marks,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Err(problem) = check_host(&req).and_then(|()| check_origin(&req, &marks.cors)) {
+        return Ok(req.into_response(marks.problem(&problem)));
     }
     match AssertUnwindSafe(next.call(req)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(answered(response.map_into_boxed_body(), id)),
-        Ok(Err(error)) => Err(failed(Problem::of_status(error.error_response().status()), id)),
+        Ok(Ok(response)) => Ok(marks.answer(response.map_into_boxed_body())),
+        Ok(Err(error)) => Err(marks.failure(&Problem::of_status(error.error_response().status()))),
         Err(_panic) => {
-            tracing::error!(request_id = ?id, "a handler panicked");
-            Err(failed(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR), id))
+            tracing::error!(request_id = ?marks.id, "a handler panicked");
+            Err(marks.failure(&Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     }
 }
 
-fn answered(mut response: ServiceResponse<BoxBody>, id: HeaderValue) -> ServiceResponse<BoxBody> {
-    if response.status().is_client_error() || response.status().is_server_error() {
-        let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
-        let render = |problem: &Problem| problem.render(id.to_str().ok());
-        let answer = match problem {
-            Some(problem) => render(problem),
-            None => render(&Problem::of_status(response.status())),
-        };
-        response = response.into_response(answer);
+impl Marks {
+    fn answer(&self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+            let answer = match problem {
+                Some(problem) => self.problem(problem),
+                None => self.problem(&Problem::of_status(response.status())),
+            };
+            return response.into_response(answer);
+        }
+        self.mark(response.headers_mut());
+        response
     }
-    finish(response.response_mut(), id);
-    response
-}
 
-/// An answer for when the request is gone.
-fn failed(problem: Problem, id: HeaderValue) -> Error {
-    let mut response = problem.render(id.to_str().ok());
-    finish(&mut response, id);
-    InternalError::from_response("failed inside", response).into()
-}
-
-fn finish(response: &mut HttpResponse<BoxBody>, id: HeaderValue) {
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID.clone(), id);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(RESOURCE_POLICY.clone(), HeaderValue::from_static("same-origin"));
-    // A page says itself what it loads; everything else loads nothing.
-    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-        headers.insert(CONTENT_SECURITY_POLICY, nothing);
+    fn problem(&self, problem: &Problem) -> HttpResponse<BoxBody> {
+        let mut response = problem.render(self.id.to_str().ok());
+        self.mark(response.headers_mut());
+        response
     }
-    if !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+    /// An answer for when the request is gone.
+    fn failure(&self, problem: &Problem) -> Error {
+        InternalError::from_response("failed inside", self.problem(problem)).into()
+    }
+
+    fn mark(&self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID.clone(), self.id.clone());
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(RESOURCE_POLICY.clone(), HeaderValue::from_static("same-origin"));
+        // A page that a person reads in a browser has said what it needs itself.
+        if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+            let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+            headers.insert(CONTENT_SECURITY_POLICY, nothing);
+        }
+        if !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        self.cors.mark(headers);
     }
 }
 
@@ -128,8 +156,9 @@ fn check_host(req: &ServiceRequest) -> Result<(), Problem> {
 }
 
 /// The other way in for a web page is a request that browsers send without asking first; they say whose page it was.
-fn check_origin(req: &ServiceRequest) -> Result<(), Problem> {
-    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+fn check_origin(req: &ServiceRequest, cors: &Cors) -> Result<(), Problem> {
+    let is_harmless = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if is_harmless || cors.is_allowed() {
         return Ok(());
     }
     let Some(origin) = req.headers().get(ORIGIN) else {
@@ -196,7 +225,9 @@ mod tests {
         async fn fail() -> HttpResponse {
             panic!("on purpose")
         }
-        let app = App::new().route("/", web::get().to(fail)).wrap(from_fn(edge));
+        let engine = stockade_actors::Engine::in_memory().unwrap();
+        let state = web::Data::new(crate::state::State::new(engine, &crate::HttpConfig::default()));
+        let app = App::new().app_data(state).route("/", web::get().to(fail)).wrap(from_fn(edge));
         let app = test::init_service(app).await;
         let request = test::TestRequest::get().insert_header((HOST, "localhost")).to_request();
         let error = test::try_call_service(&app, request).await.unwrap_err();

@@ -1,7 +1,7 @@
 //! What a request brings: a JSON body, read with bounds and refused with the place of what is wrong.
 
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::{
         Method, StatusCode,
@@ -10,10 +10,14 @@ use actix_web::{
     rt::time::timeout,
     web::{Bytes, BytesMut},
 };
-use futures_util::{StreamExt, future::LocalBoxFuture};
+use futures_util::{
+    StreamExt,
+    future::{Ready, ready},
+};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
+    gate::Body,
     problem::{Code, Fault, Problem},
     query::Params,
     state::Shared,
@@ -34,21 +38,20 @@ impl<T> Input<T> {
 
 impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    type Future = Ready<Result<Self, Problem>>;
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let body = read(&req, payload).await?;
-            check_type(&req, &body)?;
-            let parsed = parse(&body, *req.method() == Method::POST)?;
-            Ok(Self(Params::of(&req).finish().and(parsed)))
-        })
+    /// The gate has read the body already.
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let body = req.extensions_mut().remove::<Body>().map_or_else(Bytes::new, |Body(body)| body);
+        let input = check_type(req, &body)
+            .and_then(|()| parse(&body, *req.method() == Method::POST))
+            .map(|parsed| Self(Params::of(req).finish().and(parsed)));
+        ready(input)
     }
 }
 
 /// Reads the body, up to the bound and within the time.
-async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+pub(crate) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
     let state = req.app_data::<Shared>().expect("every route has the state");
     let max = state.json_bytes_max;
     let length = req.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());

@@ -1,6 +1,6 @@
 //! Is it alive, is it ready, and how is it. At the root only.
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -8,6 +8,7 @@ use crate::{
     answer,
     openapi::answers::{Done, Unavailable},
     problem::{Code, Problem},
+    query::Params,
     state::{Shared, State},
 };
 
@@ -44,8 +45,9 @@ pub(crate) struct Health {
     get, path = "/livez", tag = "server",
     responses(Done<Word>),
 )]
-pub(crate) async fn live() -> HttpResponse {
-    answer::ok(&Word { status: "alive" })
+pub(crate) async fn live(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
+    Ok(answer::ok(&Word { status: "alive" }))
 }
 
 /// `GET /readyz`: recovered, writable, not draining.
@@ -53,7 +55,8 @@ pub(crate) async fn live() -> HttpResponse {
     get, path = "/readyz", tag = "server",
     responses(Done<Word>, Unavailable),
 )]
-pub(crate) async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn ready(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
     check(&state)?;
     Ok(answer::ok(&Word { status: "ready" }))
 }
@@ -63,7 +66,8 @@ pub(crate) async fn ready(state: Shared) -> Result<HttpResponse, Problem> {
     get, path = "/healthz", tag = "server",
     responses(Done<Health>, Unavailable),
 )]
-pub(crate) async fn health(state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn health(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
     check(&state)?;
     let stats = state.engine.stats();
     Ok(answer::ok(&Health {

@@ -23,13 +23,19 @@
 
 mod adjustments;
 mod answer;
+mod client;
 mod config;
+mod cors;
 mod docs;
 mod edge;
+mod errors;
 mod etag;
+mod events;
 mod extract;
 mod fields;
+mod gate;
 mod health;
+mod limits;
 mod lines;
 mod money;
 mod openapi;
@@ -46,10 +52,15 @@ mod shops;
 mod state;
 mod stock;
 mod strict;
+mod test_clock;
 mod time;
+mod trace;
 mod transfers;
 mod warehouses;
 
+pub use client::{Network, NotANetwork};
 pub use config::HttpConfig;
+pub use cors::{NotAnOrigin, Origin};
+pub use limits::RateLimits;
 pub use openapi::openapi;
 pub use server::{BindError, Bound, bind, run};

@@ -71,6 +71,8 @@ impl<'de> Deserialize<'de> for Code {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, sample::select};
+
     use super::*;
 
     #[test]
@@ -82,6 +84,64 @@ mod tests {
         }
         for wrong in ["null", "true", "[]", "{}"] {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    /// Every currency that there is: all three letters are tried.
+    fn currencies() -> Vec<Currency> {
+        let letters = || 'A'..='Z';
+        let pairs = letters().flat_map(|a| letters().map(move |b| (a, b)));
+        let codes = pairs.flat_map(|(a, b)| letters().map(move |c| format!("{a}{b}{c}")));
+        codes.filter_map(|code| code.parse().ok()).collect()
+    }
+
+    #[test]
+    fn currencies_have_zero_to_four_decimals() {
+        let all = currencies();
+        assert!(all.len() > 150, "{}", all.len());
+        for decimals in [0, 2, 3, 4] {
+            assert!(all.iter().any(|currency| currency.decimals() == decimals), "{decimals}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_the_same_from_a_text_and_from_a_number(
+            minor in prop_oneof![0..=1_000_000_000_000_i64, any::<i64>().prop_map(|n| n.max(-i64::MAX))],
+            currency in select(currencies()),
+        ) {
+            let written = Money(minor, currency).to_string();
+            let decimals = written.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+            prop_assert_eq!(decimals, currency.decimals() as usize);
+            let short = match written.contains('.') {
+                true => written.trim_end_matches('0').trim_end_matches('.'),
+                false => &written,
+            };
+            for digits in [&*written, short] {
+                for json in [digits.to_owned(), format!("\"{digits}\"")] {
+                    let read: Decimal = serde_json::from_str(&json).unwrap();
+                    prop_assert_eq!(read.amount(currency, "/p").ok(), Some(minor), "{}", json);
+                }
+            }
+            let point = if written.contains('.') { "" } else { "." };
+            let finer: Decimal = serde_json::from_str(&format!("{written}{point}1")).unwrap();
+            prop_assert!(finer.amount(currency, "/p").is_err(), "one decimal too many");
+        }
+
+        #[test]
+        fn any_text_is_an_exact_amount_or_refused(text in "[-+0-9.eE ]{0,24}", currency in select(currencies())) {
+            let quoted = serde_json::to_string(&text).unwrap();
+            let read: Decimal = serde_json::from_str(&quoted).unwrap();
+            if let Ok(minor) = read.amount(currency, "/p") {
+                // What is written again differs in zeros at most.
+                let written = Money(minor, currency).to_string();
+                let bare = |text: &str| {
+                    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+                    let whole = whole.trim_start_matches('-').trim_start_matches('0').to_owned();
+                    (text.starts_with('-') && minor != 0, whole, decimals.trim_end_matches('0').to_owned())
+                };
+                prop_assert_eq!(bare(&written), bare(&text));
+            }
         }
     }
 }

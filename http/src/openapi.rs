@@ -11,6 +11,7 @@
 
 pub(crate) mod answers;
 mod complete;
+pub(crate) mod events;
 pub(crate) mod kinds;
 #[cfg(test)]
 mod tests;
@@ -20,32 +21,35 @@ use std::sync::LazyLock;
 use utoipa::OpenApi;
 
 use crate::{
-    adjustments, docs, health, orders, problem::Problem, products, reservations, shops, stock,
-    transfers, warehouses,
+    adjustments, docs, events as feed, health, orders, problem::Problem, products, reservations,
+    shops, stock, transfers, warehouses,
 };
 
 /// What lives under `/v1`.
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        products::list, products::create, products::get, products::replace, products::patch, products::archive,
-        orders::list, orders::place, orders::place_many, orders::plan, orders::get, orders::history,
+        products::list, products::create, products::change_many, products::get, products::replace, products::patch, products::archive,
+        orders::list, orders::place, orders::place_many, orders::plan, orders::get, orders::history, orders::details,
         orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::set_status,
         reservations::list, reservations::create, reservations::get, reservations::extend, reservations::release,
-        stock::list, stock::get, stock::recount, stock::set_policy, adjustments::adjust,
+        stock::list, stock::get, stock::explain, stock::recount, stock::set_policy, adjustments::adjust,
         transfers::create, transfers::list, transfers::get, transfers::receive, transfers::cancel,
         warehouses::list, warehouses::create, warehouses::get, warehouses::patch, warehouses::set_status,
         shops::list, shops::create, shops::get, shops::patch, shops::warehouses, shops::set_warehouses,
+        feed::list,
     ),
     components(schemas(
-        products::ProductView<'static>,
-        orders::OrderView<'static>, orders::EventView<'static>, orders::PlanView, orders::Results<'static>,
+        products::ProductView<'static>, products::Results<'static>,
+        orders::OrderView<'static>, orders::Detail, feed::CloudEvent<'static, orders::OrderView<'static>>, orders::PlanView, orders::Results<'static>,
         reservations::HoldView<'static>,
-        stock::RowView, adjustments::AdjustmentView, adjustments::Results,
+        stock::RowView, stock::Explanation, adjustments::AdjustmentView, adjustments::Results,
         transfers::TransferView,
         warehouses::WarehouseView<'static>,
         shops::ShopView<'static>, shops::WarehousesBody,
-        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound,
+        feed::CloudEvent<'static, feed::Data<'static>>, events::EventOrder, events::EventProduct, feed::HoldData,
+        feed::StockData, feed::AdjustmentData<'static>, feed::CustomerData,
+        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventTypes,
     )),
 )]
 struct V1;
@@ -73,6 +77,7 @@ struct V1;
         (name = "transfers", description = "Stock on its way from one warehouse to another."),
         (name = "warehouses", description = "Where stock is."),
         (name = "shops", description = "What sells, in one currency, out of which warehouses."),
+        (name = "events", description = "Everything that happened."),
         (name = "server", description = "The server itself."),
     ),
 )]

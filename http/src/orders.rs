@@ -3,6 +3,7 @@
 mod actions;
 mod batch;
 mod body;
+mod details;
 mod history;
 mod list;
 mod plan;
@@ -15,7 +16,10 @@ use stockade_domain::{OrderId, order::Order};
 use crate::{
     answer::{self, Cached},
     extract::Input,
-    openapi::answers::{Conflict, Expired, Made, One},
+    openapi::{
+        answers::{Conflict, Expired, Made, One},
+        kinds,
+    },
     problem::Problem,
     query::Params,
     refusals::locating,
@@ -27,7 +31,8 @@ pub(crate) use actions::{
 };
 pub(crate) use batch::{__path_place_many, Results, place_many};
 use body::PlaceOrderBody;
-pub(crate) use history::{__path_history, EventView, history};
+pub(crate) use details::{__path_details, Detail, details};
+pub(crate) use history::{__path_history, history};
 pub(crate) use list::{__path_list, list};
 pub(crate) use plan::{__path_plan, PlanView, plan};
 pub(crate) use view::OrderView;
@@ -49,9 +54,10 @@ pub(crate) async fn place(
     Ok(created(&req, &state.engine, &order))
 }
 
-/// `GET /orders/{id}`.
+/// `GET /orders/{id}`: as it is, or as it was.
 #[utoipa::path(
-    get, path = "/orders/{id}", tag = "orders", summary = "One order",
+    get, path = "/orders/{id}", tag = "orders", summary = "One order, as it is or as it was",
+    params(("as_of" = kinds::AsOf, Query, description = "As it was then, at this moment or after this event.")),
     responses(One<OrderView<'static>>),
 )]
 pub(crate) async fn get(
@@ -59,8 +65,13 @@ pub(crate) async fn get(
     state: Shared,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let order = find(&state.engine, *id)?;
-    Params::of(&req).finish()?;
+    let mut order = find(&state.engine, *id)?;
+    let mut params = Params::of(&req);
+    let as_of = history::AsOf::take(&state.engine, &mut params);
+    params.finish()?;
+    if let Some(as_of) = as_of {
+        order = history::at(&state.engine, order.id(), as_of).await?;
+    }
     let view = OrderView::of(&state.engine, &order);
     Ok(answer::seen(&req, order.version, Cached::Never, &view))
 }

@@ -7,13 +7,13 @@ use actix_web::{
     body::BoxBody,
     http::{
         StatusCode,
-        header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+        header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
     },
 };
 use serde::{Serialize, Serializer};
 use stockade_domain::{ProductId, Quantity, WarehouseId};
 
-use crate::time::Time;
+use crate::{stock::LiveView, time::Time};
 
 macro_rules! codes {
     ($($name:ident $code:literal $title:literal,)*) => {
@@ -25,8 +25,8 @@ macro_rules! codes {
         )*}
 
         impl Code {
-            /// Every code.
-            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+            /// The whole list.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// Its stable name.
             pub(crate) fn name(self) -> &'static str {
@@ -35,6 +35,13 @@ macro_rules! codes {
 
             fn title(self) -> &'static str {
                 match self {$(Self::$name => $title,)*}
+            }
+
+            /// What `/errors/{code}` shows: a file of `docs/errors` for each.
+            pub(crate) fn page(self) -> &'static str {
+                match self {$(
+                    Self::$name => include_str!(concat!("../../docs/errors/", $code, ".md")),
+                )*}
             }
         }
     };
@@ -46,6 +53,10 @@ codes! {
     UnknownField "unknown_field" "A field is not known",
     UnknownParameter "unknown_parameter" "A query parameter is not known",
     CursorInvalid "cursor_invalid" "The cursor does not belong to this list",
+    Unauthenticated "unauthenticated" "The caller is not known",
+    TokenExpired "token_expired" "The token has expired",
+    InvalidCredentials "invalid_credentials" "Name and password do not fit",
+    RefreshTokenReused "refresh_token_reused" "The refresh token was used before",
     Forbidden "forbidden" "The caller may not do this",
     NotFound "not_found" "There is no such thing",
     MethodNotAllowed "method_not_allowed" "The resource does not know this method",
@@ -53,7 +64,11 @@ codes! {
     BodyTooLarge "body_too_large" "The body is too large",
     UnsupportedMediaType "unsupported_media_type" "The body is in a format that is not read here",
     MisdirectedRequest "misdirected_request" "The request was meant for another host",
+    EmailTaken "email_taken" "Another customer has this email",
+    UsernameTaken "username_taken" "Another customer has this username",
     SkuTaken "sku_taken" "Another product has this sku",
+    ReferenceTaken "reference_taken" "The reference names something else",
+    LastAdmin "last_admin" "The last admin must stay",
     VersionConflict "version_conflict" "The thing has changed meanwhile",
     PreconditionFailed "precondition_failed" "The thing has changed meanwhile",
     PreconditionRequired "precondition_required" "The request must say which version it is about",
@@ -63,6 +78,7 @@ codes! {
     ProductNotSoldHere "product_not_sold_here" "The shop does not sell the product",
     CurrencyMismatch "currency_mismatch" "The product is priced in another currency",
     AmountTooLarge "amount_too_large" "An amount is too large",
+    CustomerNotFound "customer_not_found" "The customer does not exist",
     OrderNotPayable "order_not_payable" "The order can no longer be paid",
     OrderAlreadyPaid "order_already_paid" "The order is already paid",
     Overpayment "overpayment" "The payment is not within what is due",
@@ -71,8 +87,13 @@ codes! {
     ReservationConverted "reservation_converted" "The reservation belongs to an order",
     TooManyHolds "too_many_holds" "There are too many live reservations",
     TransferClosed "transfer_closed" "The transfer is finished",
+    IdempotencyKeyReused "idempotency_key_reused" "The idempotency key belongs to another request",
+    IdempotencyInProgress "idempotency_in_progress" "The first request is still running",
+    HistoryPruned "history_pruned" "The history begins later",
+    RateLimited "rate_limited" "Too many requests",
     Overloaded "overloaded" "The engine is at its bound",
     Draining "draining" "The engine is shutting down",
+    PositionNotReached "position_not_reached" "The position is not reached yet",
     Internal "internal" "Something failed inside",
 }
 
@@ -86,9 +107,9 @@ struct Parts {
     code: Code,
     detail: Cow<'static, str>,
     faults: Vec<Fault>,
-    retry_after_seconds: Option<u32>,
-    allow: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     close: bool,
+    reservations: Option<Vec<LiveView>>,
 }
 
 /// One thing that is wrong with a request.
@@ -154,9 +175,9 @@ impl Problem {
             code,
             detail: detail.into(),
             faults: Vec::new(),
-            retry_after_seconds: None,
-            allow: None,
+            headers: Vec::new(),
             close: false,
+            reservations: None,
         }))
     }
 
@@ -192,9 +213,8 @@ impl Problem {
     /// 405, with what the resource does know.
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
         let detail = format!("this resource knows {allow}");
-        let mut problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, detail);
-        problem.0.allow = Some(allow.to_owned());
-        problem
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, detail)
+            .with_header(ALLOW, allow)
     }
 
     /// The problem of an answer that something below the handlers made.
@@ -202,6 +222,12 @@ impl Problem {
         match status {
             StatusCode::NOT_FOUND => {
                 Self::new(status, Code::NotFound, "there is nothing at this path")
+            }
+            StatusCode::REQUEST_TIMEOUT => {
+                Self::new(status, Code::RequestTimeout, "the request came too slowly")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, Code::BodyTooLarge, "the body is too large")
             }
             status if status.is_server_error() => {
                 Self::new(status, Code::Internal, "the request could not be answered")
@@ -221,8 +247,19 @@ impl Problem {
         self
     }
 
-    pub(crate) fn with_retry_after(mut self, seconds: u32) -> Self {
-        self.0.retry_after_seconds = Some(seconds);
+    /// Lists the reservations in the way, the newest first.
+    pub(crate) fn with_reservations(mut self, reservations: Vec<LiveView>) -> Self {
+        self.0.reservations = Some(reservations);
+        self
+    }
+
+    pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
+        self.with_header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// With a header of its own; the value is made here, of plain letters.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.0.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         self
     }
 
@@ -244,11 +281,8 @@ impl Problem {
         let mut response = HttpResponse::build(self.0.status);
         response
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-        if let Some(seconds) = self.0.retry_after_seconds {
-            response.insert_header((RETRY_AFTER, seconds));
-        }
-        if let Some(allow) = &self.0.allow {
-            response.insert_header((ALLOW, allow.as_str()));
+        for header in &self.0.headers {
+            response.insert_header(header.clone());
         }
         if self.0.close {
             response.force_close();
@@ -257,7 +291,7 @@ impl Problem {
     }
 
     fn body<'a>(&'a self, request_id: Option<&'a str>) -> Body<'a> {
-        let Parts { status, code, detail, faults, .. } = &*self.0;
+        let Parts { status, code, detail, faults, reservations, .. } = &*self.0;
         Body {
             kind: format!("/errors/{}", code.name()),
             title: code.title(),
@@ -266,6 +300,7 @@ impl Problem {
             code: code.name(),
             request_id,
             errors: faults,
+            reservations: reservations.as_deref(),
         }
     }
 }
@@ -292,6 +327,8 @@ struct Body<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservations: Option<&'a [LiveView]>,
 }
 
 /// Inside another answer: a row of a batch.

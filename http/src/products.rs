@@ -1,5 +1,6 @@
 //! `/products`: what is sold.
 
+mod batch;
 mod body;
 mod list;
 mod view;
@@ -23,6 +24,7 @@ use crate::{
     refusals::locating,
     state::Shared,
 };
+pub(crate) use batch::{__path_change_many, Results, change_many};
 use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
 pub(crate) use list::{__path_list, list};
 pub(crate) use view::ProductView;

@@ -28,8 +28,21 @@ impl Params {
         if query.is_empty() {
             return Self::default();
         }
-        let pairs = Query::<Vec<(String, String)>>::from_query(query);
-        Self { pairs: pairs.map(Query::into_inner).unwrap_or_default(), faults: Vec::new() }
+        let read = |query: &str| {
+            let pairs = Query::<Vec<(String, String)>>::from_query(query);
+            pairs.map(Query::into_inner).unwrap_or_default()
+        };
+        if !query.contains('%') {
+            return Self { pairs: read(query), faults: Vec::new() };
+        }
+        let (whole, broken): (Vec<&str>, Vec<&str>) =
+            query.split('&').partition(|pair| is_encoded(pair));
+        let mut params = Self { pairs: read(&whole.join("&")), faults: Vec::new() };
+        for pair in broken {
+            let name = short(pair.split('=').next().unwrap_or_default());
+            params.fault(&name, Code::Invalid, "is not percent-encoded UTF-8");
+        }
+        params
     }
 
     /// All that are still there.
@@ -111,8 +124,7 @@ impl Params {
     /// A parameter that nobody took, or that was wrong.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in std::mem::take(&mut self.pairs) {
-            let name: String = name.chars().take(100).collect();
-            self.fault(&name, Code::UnknownParameter, "is not known here");
+            self.fault(&short(&name), Code::UnknownParameter, "is not known here");
         }
         match self.faults.first() {
             None => Ok(()),
@@ -125,10 +137,33 @@ impl Params {
     }
 }
 
+/// A name as an answer repeats it.
+fn short(name: &str) -> String {
+    name.chars().take(100).collect()
+}
+
+/// Whether every `%` begins two hex digits, and what they spell is UTF-8. The parser would let the first pass and mend the second.
+fn is_encoded(text: &str) -> bool {
+    let (mut bytes, mut left) = (Vec::with_capacity(text.len()), text.as_bytes());
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    while let [first, rest @ ..] = left {
+        left = rest;
+        let mut byte = *first;
+        if byte == b'%' {
+            let [high, low, rest @ ..] = rest else { return false };
+            let (Some(high), Some(low)) = (digit(high), digit(low)) else { return false };
+            (byte, left) = ((high << 4 | low) as u8, rest);
+        }
+        bytes.push(byte);
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
 
-fn id(text: &str) -> Option<u64> {
+/// Reads an id.
+pub(crate) fn id(text: &str) -> Option<u64> {
     digits(text)?.parse().ok().filter(|id| (1..=ID_MAX).contains(id))
 }

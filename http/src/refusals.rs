@@ -73,6 +73,27 @@ pub(crate) fn explain(error: Error, request: &Request<'_>) -> Problem {
             let detail = "the engine has stopped; what was under way may or may not have happened";
             unavailable(Code::Internal, detail)
         }
+        Error::InBatch { error, .. } => explain(*error, request),
+        Error::InProgress => Problem::new(
+            StatusCode::CONFLICT,
+            Code::IdempotencyInProgress,
+            "a request with this idempotency key is still under way",
+        ),
+        Error::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Code::IdempotencyKeyReused,
+            "the idempotency key was used for another request",
+        ),
+        Error::PositionNotReached => {
+            unavailable(Code::PositionNotReached, "the position is not reached yet")
+                .with_retry_after(RETRY_AFTER_SECONDS)
+        }
+        Error::AlreadyDone { at } => {
+            // Whoever sends a key looks up the first answer; a client never sees this.
+            tracing::error!(at, "a first answer was not looked up");
+            let detail = "the request was carried out before";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
+        }
         Error::Panicked => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             Code::Internal,
@@ -120,11 +141,22 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         Refusal::ReservationReleased(id) => {
             (S::CONFLICT, Code::IllegalTransition, about("reservation", id.0))
         }
+        // Not converted: that would be told for ever of an order that may come to nothing.
+        Refusal::ReservationClaimed(id) => {
+            (S::CONFLICT, Code::IllegalTransition, about("reservation", id.0))
+        }
         Refusal::ReservationConverted { reservation, .. } => {
             (S::CONFLICT, Code::ReservationConverted, about("reservation", reservation.0))
         }
         Refusal::TooManyHolds => (S::TOO_MANY_REQUESTS, Code::TooManyHolds, None),
         Refusal::TransferClosed(_) => (S::CONFLICT, Code::TransferClosed, None),
+        Refusal::EmailTaken => (S::CONFLICT, Code::EmailTaken, Some(Named::Field("email"))),
+        Refusal::UsernameTaken => {
+            (S::CONFLICT, Code::UsernameTaken, Some(Named::Field("username")))
+        }
+        Refusal::LastAdmin => (S::CONFLICT, Code::LastAdmin, None),
+        Refusal::RefreshTokenReused => (S::UNAUTHORIZED, Code::RefreshTokenReused, None),
+        Refusal::SessionEnded => (S::UNAUTHORIZED, Code::Unauthenticated, None),
     };
     let detail = detail(refusal, request.currency);
     let Some(pointer) = named.and_then(|named| request.pointer(named)) else {
@@ -227,9 +259,15 @@ mod tests {
             (illegal, 409, "illegal_transition"),
             (Refusal::ReservationExpired(reservation), 410, "reservation_expired"),
             (Refusal::ReservationReleased(reservation), 409, "illegal_transition"),
+            (Refusal::ReservationClaimed(reservation), 409, "illegal_transition"),
             (Refusal::ReservationConverted { reservation, order }, 409, "reservation_converted"),
             (Refusal::TooManyHolds, 429, "too_many_holds"),
             (Refusal::TransferClosed(TransferId(7)), 409, "transfer_closed"),
+            (Refusal::EmailTaken, 409, "email_taken"),
+            (Refusal::UsernameTaken, 409, "username_taken"),
+            (Refusal::LastAdmin, 409, "last_admin"),
+            (Refusal::RefreshTokenReused, 401, "refresh_token_reused"),
+            (Refusal::SessionEnded, 401, "unauthenticated"),
         ]
     }
 
@@ -265,6 +303,9 @@ mod tests {
                     | Refusal::IllegalTransition { .. }
                     | Refusal::TooManyHolds
                     | Refusal::TransferClosed(_)
+                    | Refusal::LastAdmin
+                    | Refusal::RefreshTokenReused
+                    | Refusal::SessionEnded
             );
             let problem = json(&locating(locate)(Error::Refused(refusal)));
             assert_eq!(problem["errors"].is_null(), names_nothing, "{problem}");

@@ -7,20 +7,24 @@ use actix_web::{
 };
 
 use crate::{
-    adjustments, docs, health, orders, problem::Problem, products, reservations, shops, stock,
-    transfers, warehouses,
+    adjustments, docs, errors, events, gate::Gate, health, orders, problem::Problem, products,
+    reservations, shops, stock, test_clock, transfers, warehouses,
 };
 
 /// All routes: those of the root alone, then the table under each mount.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    At::path("/livez").get(health::live).add(config);
-    At::path("/readyz").get(health::ready).add(config);
-    At::path("/healthz").get(health::health).add(config);
+pub(crate) fn configure(config: &mut ServiceConfig, with_test_clock: bool) {
+    if with_test_clock {
+        At::path("/test/clock").post(test_clock::advance).add(config);
+    }
+    At::probe("/livez").get(health::live).add(config);
+    At::probe("/readyz").get(health::ready).add(config);
+    At::probe("/healthz").get(health::health).add(config);
     At::path("/openapi.json").get(docs::document).add(config);
     #[cfg(feature = "docs-ui")]
     At::path("/docs").get(docs::ui::page).add(config);
     #[cfg(feature = "docs-ui")]
     At::path("/docs/{file}").get(docs::ui::file).add(config);
+    At::path("/errors/{code}").get(errors::page).add(config);
     config.service(web::scope("/v1").configure(table));
     config.service(web::scope("/api").configure(table));
     table(config);
@@ -40,8 +44,10 @@ fn table(config: &mut ServiceConfig) {
     at("/orders/{id}/returns").post(orders::return_goods).add(config);
     at("/orders/{id}/status").patch(orders::set_status).add(config);
     at("/orders/{id}/events").get(orders::history).add(config);
+    at("/order-details").get(orders::details).add(config);
 
     at("/products").get(products::list).post(products::create).add(config);
+    at("/products/batch").post(products::change_many).add(config);
     at("/products/{id}")
         .get(products::get)
         .put(products::replace)
@@ -65,6 +71,11 @@ fn table(config: &mut ServiceConfig) {
         .patch(stock::set_policy)
         .add(config);
 
+    at(&format!("/warehouses/{{id}}/stock/{}/explain", id("product_id")))
+        .get(stock::explain)
+        .add(config);
+    at("/events").get(events::list).add(config);
+
     at("/transfers").get(transfers::list).add(config);
     at("/transfers/{id}").get(transfers::get).add(config);
     at("/transfers/{id}/receive").post(transfers::receive).add(config);
@@ -86,6 +97,7 @@ struct At {
     path: String,
     resource: Resource,
     allow: Vec<&'static str>,
+    is_gated: bool,
 }
 
 macro_rules! methods {
@@ -97,7 +109,11 @@ macro_rules! methods {
             F::Output: Responder + 'static,
         {
             self.allow.push($method);
-            let route = web::route().guard($guard).to(handler);
+            let route = web::route().guard($guard);
+            let route = match self.is_gated {
+                true => route.to(Gate(handler)),
+                false => route.to(handler),
+            };
             self.resource = self.resource.route(route);
             self
         }
@@ -111,7 +127,13 @@ impl At {
             path: path.replace(&id("id"), "{id}").replace(&id("product_id"), "{product_id}"),
             resource: web::resource(path),
             allow: Vec::new(),
+            is_gated: true,
         }
+    }
+
+    /// A path that whoever watches the server asks: everybody may, as often as they want.
+    fn probe(path: &str) -> Self {
+        Self { is_gated: false, ..Self::path(path) }
     }
 
     methods! {
@@ -165,7 +187,7 @@ pub(crate) mod tests {
     /// Every path with its methods: what is under each mount as `/v1/...`, what is at the root alone as it is.
     pub(crate) fn all() -> BTreeMap<String, BTreeSet<&'static str>> {
         ADDED.take();
-        let _ = App::new().configure(super::configure);
+        let _ = App::new().configure(|config| super::configure(config, false));
         let mut times: BTreeMap<String, (u32, BTreeSet<&'static str>)> = BTreeMap::new();
         for (path, allow) in ADDED.take() {
             let (count, methods) = times.entry(path).or_default();

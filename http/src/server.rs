@@ -19,6 +19,15 @@ use thiserror::Error;
 use crate::{HttpConfig, edge, problem, routes, state::State};
 
 /// Sockets that are bound, and how they will be served. Clients can connect already; they are answered by [`run`].
+///
+/// ```
+/// use stockade_http::{Bound, HttpConfig, bind};
+///
+/// let any_port = HttpConfig { listen: vec!["127.0.0.1:0".parse()?], ..HttpConfig::default() };
+/// let bound: Bound = bind(&any_port)?;
+/// assert_ne!(bound.addresses()[0].port(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Bound {
     config: HttpConfig,
@@ -27,6 +36,14 @@ pub struct Bound {
 }
 
 /// Why there is nothing to serve on.
+///
+/// ```
+/// use stockade_http::{BindError, HttpConfig, bind};
+///
+/// let everywhere = HttpConfig { listen: vec!["0.0.0.0:8080".parse()?], ..HttpConfig::default() };
+/// assert!(matches!(bind(&everywhere), Err(BindError::NotLoopback(_))));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Debug, Error)]
 pub enum BindError {
     /// No address is configured.
@@ -51,6 +68,16 @@ pub enum BindError {
 
 impl Bound {
     /// Where it listens; a port that was configured as 0 is a real one here.
+    ///
+    /// ```
+    /// # use stockade_http::{HttpConfig, bind};
+    /// # let bound = bind(&HttpConfig { listen: vec!["127.0.0.1:0".parse()?], ..HttpConfig::default() })?;
+    /// for address in bound.addresses() {
+    ///     println!("listening http://{address}");
+    /// }
+    /// # assert_eq!(bound.addresses().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -61,6 +88,13 @@ impl Bound {
 ///
 /// # Errors
 /// No address, one that is not loopback, or one that cannot be bound: the error names it.
+///
+/// ```
+/// use stockade_http::{BindError, HttpConfig, bind};
+///
+/// let nowhere = HttpConfig { listen: vec![], ..HttpConfig::default() };
+/// assert!(matches!(bind(&nowhere), Err(BindError::NoAddress)));
+/// ```
 pub fn bind(config: &HttpConfig) -> Result<Bound, BindError> {
     if config.listen.is_empty() {
         return Err(BindError::NoAddress);
@@ -83,6 +117,22 @@ pub fn bind(config: &HttpConfig) -> Result<Bound, BindError> {
 ///
 /// # Errors
 /// The operating system refuses a thread or a socket.
+///
+/// ```
+/// use stockade_actors::Engine;
+/// use stockade_http::{HttpConfig, bind, run};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::in_memory()?;
+/// let config = HttpConfig { listen: vec!["127.0.0.1:0".parse()?], workers: 1, ..HttpConfig::default() };
+/// let bound = bind(&config)?;
+/// // A server runs until it is told to stop; this one is told at once.
+/// let shutdown = std::future::ready(());
+/// actix_web::rt::System::new().block_on(run(bound, engine.clone(), shutdown))?;
+/// engine.shutdown()?;
+/// # Ok(())
+/// # }
+/// ```
 pub async fn run(
     bound: Bound,
     engine: Engine,
@@ -90,11 +140,11 @@ pub async fn run(
 ) -> io::Result<()> {
     let Bound { config, listeners, .. } = bound;
     let state = Data::new(State::new(engine, &config));
-    let app_state = state.clone();
+    let (app_state, test_clock) = (state.clone(), config.test_clock);
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(app_state.clone())
-            .configure(routes::configure)
+            .configure(|routes| routes::configure(routes, test_clock))
             .default_service(actix_web::web::to(problem::no_such_route))
             .wrap(Compress::default())
             .wrap(from_fn(edge::edge))

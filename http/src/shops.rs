@@ -33,6 +33,7 @@ use crate::{
 /// The shop of a request that names none.
 pub(crate) const DEFAULT_SHOP: ShopId = ShopId(1);
 
+/// A shop, as clients read it.
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Shop,

@@ -1,13 +1,18 @@
 //! What every handler can reach.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use stockade_actors::Engine;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::HttpConfig;
+use crate::{HttpConfig, Network, Origin, limits::Limits};
 
 /// Shared by all workers.
 pub(crate) struct State {
@@ -17,8 +22,20 @@ pub(crate) struct State {
     pub(crate) json_bytes_max: usize,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: Duration,
+    /// Pages of which other origins may read answers.
+    pub(crate) cors_origins: Vec<Origin>,
+    /// Proxies whose word counts about where a request comes from.
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// How much callers may ask for; nothing where everybody is trusted.
+    pub(crate) limits: Option<Limits>,
     draining: AtomicBool,
+    /// Requests that wait for something to happen.
+    followers: Arc<Semaphore>,
+    drained: Notify,
 }
+
+/// The most requests that wait for something to happen: each is a connection that does nothing.
+const FOLLOWERS_MAX: usize = 1_000;
 
 impl State {
     pub(crate) fn new(engine: Engine, config: &HttpConfig) -> Self {
@@ -26,17 +43,37 @@ impl State {
             engine,
             json_bytes_max: config.json_bytes_max,
             body_timeout: config.body_timeout,
+            cors_origins: config.cors_origins.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            limits: config.rate_limits.as_ref().map(Limits::new),
             draining: AtomicBool::new(false),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+            drained: Notify::new(),
         }
     }
 
     /// From now on it says that it is not ready, so that a balancer sends nobody any more.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.drained.notify_waiters();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is draining: whoever waits for something else stops then.
+    pub(crate) async fn drained(&self) {
+        let mut drained = pin!(self.drained.notified());
+        drained.as_mut().enable();
+        if !self.is_draining() {
+            drained.await;
+        }
+    }
+
+    /// A place among those who wait for something to happen, if there is one.
+    pub(crate) fn follow(&self) -> Option<OwnedSemaphorePermit> {
+        self.followers.clone().try_acquire_owned().ok()
     }
 }
 

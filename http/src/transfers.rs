@@ -25,6 +25,7 @@ use crate::{
     time::Time,
 };
 
+/// A transfer, as clients read it.
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Transfer,

@@ -28,6 +28,7 @@ use crate::{
     time::Time,
 };
 
+/// A warehouse, as clients read it.
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Warehouse,

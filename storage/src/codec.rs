@@ -42,9 +42,21 @@ pub fn encode<E: Serialize>(event: &E, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads back what [`encode`] wrote; every byte must belong to the event.
+/// The longest page of many things that is read back, in bytes: 32 of the largest orders fit in.
+pub const PAGE_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Reads back one event that [`encode`] wrote; every byte must belong to it.
 pub fn decode<E: DeserializeOwned>(bytes: &[u8]) -> Result<E, CodecError> {
-    let config = bincode::config::standard().with_limit::<EVENT_BYTES_MAX>();
+    decode_up_to::<E, EVENT_BYTES_MAX>(bytes)
+}
+
+/// Reads back a page of many things that [`encode`] wrote.
+pub fn decode_page<E: DeserializeOwned>(bytes: &[u8]) -> Result<E, CodecError> {
+    decode_up_to::<E, PAGE_BYTES_MAX>(bytes)
+}
+
+fn decode_up_to<E: DeserializeOwned, const MAX: usize>(bytes: &[u8]) -> Result<E, CodecError> {
+    let config = bincode::config::standard().with_limit::<MAX>();
     let (event, used) = bincode::serde::decode_from_slice(bytes, config)
         .map_err(|error| CodecError::Invalid(error.to_string()))?;
     if used != bytes.len() {

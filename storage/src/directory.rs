@@ -201,6 +201,20 @@ impl DataDirectory {
         }
     }
 
+    /// Reads a secret, or makes it if there is none of this name: the same ever after.
+    pub fn secret(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Vec<u8>, DirectoryError> {
+        if let Some(bytes) = self.read_secret(name)? {
+            return Ok(bytes);
+        }
+        let bytes = make();
+        self.write_secret(name, &bytes)?;
+        Ok(bytes)
+    }
+
     /// Writes a secret, whole or not at all, readable by nobody else; durable when this returns.
     pub fn write_secret(&self, name: &str, bytes: &[u8]) -> Result<(), DirectoryError> {
         replace_file(&self.secrets().join(name), bytes, 0o600)

@@ -54,10 +54,11 @@ pub mod directory;
 pub mod disk;
 mod files;
 pub mod journal;
+pub mod keyring;
 pub mod slot;
 pub mod state;
 
-pub use codec::{CodecError, decode, encode};
+pub use codec::{CodecError, decode, decode_page, encode};
 pub use directory::{DataDirectory, DirectoryError, FORMAT_VERSION};
 pub use disk::{Disk, DiskFile, Fault, MemoryDisk, RealDisk, SimDisk};
 pub use journal::{
@@ -65,6 +66,7 @@ pub use journal::{
     JournalOptions, JournalStats, OpenJournal, OwnedRecord, Record, Recovered, Sink, Trimmed,
     check, journal_id,
 };
+pub use keyring::Keyring;
 pub use slot::SlotFile;
 pub use state::{StateError, StateOpened, StateStore};
 

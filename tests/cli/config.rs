@@ -21,6 +21,10 @@ fn a_wrong_setting_is_refused_with_key_file_and_line_before_anything_opens() {
         ("[http]\nlisen = \"x\"\n", ["stockade.toml:2", "unknown key http.lisen"]),
         ("\n[engine]\n\nlanes = 0\n", ["stockade.toml:4", "engine.lanes is 0, must be"]),
         ("[nonsense]\na = 1\n", ["stockade.toml:2", "unknown key nonsense.a"]),
+        (
+            "[http]\nworkers = 2\njson_bytes_max = 7\n",
+            ["stockade.toml:3", "http.json_bytes_max is 7"],
+        ),
         ("listen = \"127.0.0.1:1\"\n", ["stockade.toml:1", "did you mean http.listen?"]),
         ("[http]\nlisten = \n", ["stockade.toml:2", "stockade.toml"]),
     ] {

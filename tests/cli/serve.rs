@@ -1,6 +1,6 @@
 use std::net::TcpListener;
 
-use crate::support::{Server, run};
+use crate::support::{Server, command, run};
 
 /// What a client sees of everything there is.
 fn everything(server: &Server) -> Vec<String> {
@@ -69,4 +69,84 @@ fn in_memory_nothing_is_written() {
     assert!(server.said.contains("in memory"), "{}", server.said);
     assert_eq!(server.terminate().0, Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn it_listens_wherever_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(
+        folder.path(),
+        &["--in-memory", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"],
+    );
+    let urls = [server.line(), server.line()];
+    for url in urls {
+        let url = url.strip_prefix("listening ").unwrap().trim();
+        assert_ne!(url, server.url);
+        assert_eq!(ureq::get(format!("{url}/livez")).call().unwrap().status(), 200);
+    }
+    assert_eq!(server.terminate(), (Some(0), "stopped\n".to_owned()));
+}
+
+#[test]
+fn settings_of_the_surface_reach_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[http]\ncors_origins = [\"https://shop.example\"]\njson_bytes_max = 1024\n";
+    std::fs::write(folder.path().join("stockade.toml"), text).unwrap();
+    let server = Server::start(folder.path(), &["--in-memory"]);
+    let url = format!("{}/v1/products", server.url);
+    let answer = ureq::get(&url).header("origin", "https://shop.example").call().unwrap();
+    let allowed = answer.headers().get("access-control-allow-origin");
+    assert_eq!(allowed.unwrap(), "https://shop.example");
+    let large = ureq::post(&url).send_json("x".repeat(2_000)).unwrap_err().to_string();
+    assert!(large.contains("413"), "{large}");
+    assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn every_request_leaves_a_line_if_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut with_log = command(folder.path(), &["serve", "--listen", "127.0.0.1:0", "--in-memory"]);
+    with_log.env("STOCKADE_LOG__LEVEL", "info,stockade_http::access=debug");
+    with_log.env("STOCKADE_LOG__FORMAT", "json");
+    with_log.stderr(std::fs::File::create(&log).unwrap());
+    let server = Server::start_as(with_log);
+    let request = ureq::get(format!("{}/v1/products/7", server.url));
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let answer = request.header("traceparent", parent).header("x-request-id", "mine").call();
+    assert!(answer.unwrap_err().to_string().contains("404"));
+    assert_eq!(server.terminate().0, Some(0));
+    let lines = std::fs::read_to_string(log).unwrap();
+    let line = lines.lines().find(|line| line.contains("answered")).expect("a line");
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let (fields, span) = (&line["fields"], &line["span"]);
+    assert_eq!(
+        (&fields["method"], &fields["route"], &fields["status"]),
+        (&"GET".into(), &"/v1/products/{id}".into(), &404.into())
+    );
+    assert!(fields["latency_us"].is_u64(), "{line}");
+    assert_eq!(span["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736", "{line}");
+    assert_eq!(
+        (&span["parent_id"], &span["request_id"]),
+        (&"00f067aa0ba902b7".into(), &"mine".into())
+    );
+}
+
+#[test]
+fn the_clock_of_a_test_server_is_moved_by_its_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = run(folder.path(), &["serve", "--test-clock", "--data-dir", "data"]);
+    refused.refused(2, &["--in-memory"]);
+    let server = Server::start(folder.path(), &["--in-memory", "--test-clock"]);
+    let post = |path: &str, body: &str| -> String {
+        let request = ureq::post(format!("{}{path}", server.url));
+        let answer = request.header("content-type", "application/json").send(body);
+        answer.unwrap().body_mut().read_to_string().unwrap()
+    };
+    post("/v1/products", r#"{"name": "a", "price": 1, "stock": 1}"#);
+    assert!(post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#).contains("pending_payment"));
+    assert!(post("/test/clock", r#"{"advance_seconds": 1801}"#).contains("now"));
+    let orders = ureq::get(format!("{}/v1/orders", server.url)).call();
+    assert!(orders.unwrap().body_mut().read_to_string().unwrap().contains("expired"));
+    assert_eq!(server.terminate().0, Some(0));
 }

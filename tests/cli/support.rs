@@ -74,7 +74,11 @@ impl Server {
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
-        let mut command = command(folder, &all);
+        Self::start_as(command(folder, &all))
+    }
+
+    /// The same, of a command that says itself where to listen.
+    pub(crate) fn start_as(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self { child, lines, said: String::new(), url: String::new() };
@@ -87,6 +91,13 @@ impl Server {
             }
         }
         server
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
     }
 
     /// Sends SIGTERM; answers with its exit code and its last words.

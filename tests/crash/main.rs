@@ -21,6 +21,8 @@ use support::Server;
 /// `STOCKADE_KILL_CYCLES` makes a long run of it.
 const CYCLES: usize = 50;
 const CLIENTS: usize = 4;
+/// How many lanes the server has in each of its lives, in turn.
+const LANES: [usize; 5] = [1, 3, 2, 1, 2];
 /// Units of each product: the first is hot and runs out, the others do not.
 const UNITS: [u64; 3] = [60, 100_000, 100_000];
 
@@ -29,7 +31,7 @@ fn a_killed_server_loses_nothing_that_it_acknowledged() {
     let cycles = std::env::var("STOCKADE_KILL_CYCLES").ok().and_then(|n| n.parse().ok());
     let cycles = cycles.unwrap_or(CYCLES);
     let folder = tempfile::tempdir().unwrap();
-    let mut server = start(folder.path());
+    let mut server = start(folder.path(), 0);
     for units in UNITS {
         let product = json!({"name": "thing", "price": "2.50", "stock": units});
         Client::new(&server.url, 0).expect("POST", "/v1/products", Some(&product), 201);
@@ -40,7 +42,7 @@ fn a_killed_server_loses_nothing_that_it_acknowledged() {
         let acked = load_until_killed(server, cycle);
         acks += acked.len();
         known.add(acked);
-        server = start(folder.path());
+        server = start(folder.path(), cycle + 1);
         check(&server, &known, cycle);
     }
     println!(
@@ -52,7 +54,10 @@ fn a_killed_server_loses_nothing_that_it_acknowledged() {
     assert!(!verified.out.is_empty());
 }
 
-fn start(folder: &std::path::Path) -> Server {
+/// Starts the server with another number of lanes than before: what a kill interrupted is settled on other lanes than it began on.
+fn start(folder: &std::path::Path, life: usize) -> Server {
+    let lanes = LANES[life % LANES.len()];
+    support::write(&folder.join("stockade.toml"), &format!("[engine]\nlanes = {lanes}\n"));
     Server::start(folder, &["--data-dir", "data"])
 }
 

@@ -32,6 +32,7 @@ RULES = re.compile(
     # 1e2 is a number to JSON Schema. An amount is written as a plain decimal.
     r"|is no plain decimal"
     r"|must be a moment"
+    r"|cannot stand beside after"
 )
 
 

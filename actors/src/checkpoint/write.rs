@@ -12,8 +12,8 @@ use std::{
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use stockade_domain::{
-    OwnerKind, ProductId, Sequence, StockKey, WarehouseId,
-    adjustment::Adjusted,
+    ClockSteps, OwnerKind, ProductId, Sequence, StockKey, WarehouseId,
+    adjustment::AdjustmentEvent,
     catalogue::{Product, Shop, Warehouse},
     holder::Hold,
     open::OpenTable,
@@ -22,8 +22,9 @@ use stockade_domain::{
 };
 use stockade_storage::StateStore;
 
-use super::{Counts, Kind, STOCK_PAGE_PRODUCTS};
+use super::{Counts, Kind, STOCK_PAGE_PRODUCTS, accounts::AccountPages};
 use crate::{
+    keys::{self, Keys},
     read::{CatalogueDirt, PAGE_IDS, Page, ReadSide, Recorded},
     shared::Shared,
 };
@@ -34,21 +35,24 @@ type Pages<T> = Vec<(u64, Page<T>)>;
 pub(crate) struct Snapshot {
     position: Sequence,
     orders: Pages<Recorded<Order>>,
-    holds: Pages<Hold>,
-    transfers: Pages<Transfer>,
-    adjustments: Pages<Adjusted>,
+    holds: Pages<Recorded<Hold>>,
+    transfers: Pages<Recorded<Transfer>>,
+    adjustments: Pages<AdjustmentEvent>,
     stocks: Vec<(u64, Vec<Counts>)>,
     products: Vec<(u64, Vec<Arc<Product>>)>,
     shops: Option<Vec<Arc<Shop>>>,
     warehouses: Option<Vec<Arc<Warehouse>>>,
+    accounts: AccountPages,
+    keys: keys::Pages,
     open: OpenTable,
     leased: FxHashMap<OwnerKind, u64>,
     catalogue_at: Sequence,
+    clock: ClockSteps,
 }
 
 impl Snapshot {
     /// A snapshot, if anything changed. Only the fold may take one, between two events.
-    pub(crate) fn take(read: &ReadSide) -> Option<Self> {
+    pub(crate) fn take(read: &ReadSide, keys: &Keys) -> Option<Self> {
         let position = read.applied.load(Ordering::Acquire);
         if position == read.snapshot_at.swap(position, Ordering::AcqRel) {
             return None;
@@ -69,9 +73,12 @@ impl Snapshot {
             products: product_pages.into_iter().map(|page| (page, products_of(page))).collect(),
             shops: shops.then(|| catalogue.shops_after(0).cloned().collect()),
             warehouses: warehouses.then(|| catalogue.warehouses_after(0).cloned().collect()),
+            accounts: AccountPages::take(read),
+            keys: keys.take_dirty(),
             open: read.open.lock().clone(),
             leased: read.leased.lock().clone(),
             catalogue_at: read.catalogue_at(),
+            clock: read.clock.lock().clone(),
         })
     }
 
@@ -90,6 +97,10 @@ impl Snapshot {
         encode_pages(&mut pages, Kind::Products, &self.products);
         encode_pages(&mut pages, Kind::Shops, &self.shops.map(|shops| (0, shops)));
         encode_pages(&mut pages, Kind::Warehouses, &self.warehouses.map(|places| (0, places)));
+        self.accounts.encode(&mut pages);
+        encode_pages(&mut pages, Kind::Clock, &[(0, self.clock)]);
+        encode_pages(&mut pages, Kind::Keys, &self.keys.changed);
+        pages.extend(self.keys.gone.iter().map(|page| (Kind::Keys.key(*page), None)));
         let rest = (self.open, self.leased, self.catalogue_at);
         encode_pages(&mut pages, Kind::Rest, &[(0, rest)]);
         pages
@@ -109,7 +120,7 @@ fn dirty_stocks(read: &ReadSide) -> Vec<(u64, Vec<Counts>)> {
         .collect()
 }
 
-fn encode_pages<'a, T: Serialize + 'a>(
+pub(super) fn encode_pages<'a, T: Serialize + 'a>(
     pages: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
     kind: Kind,
     from: impl IntoIterator<Item = &'a (u64, T)>,
@@ -138,6 +149,7 @@ impl Checkpointer {
         let (mark, took) = (busy.clone(), took_us.clone());
         let thread =
             std::thread::Builder::new().name("stockade-state".into()).spawn(move || {
+                let _broken = BrokenOnPanic(shared.clone());
                 while let Ok(snapshot) = inbox.recv() {
                     mark.store(true, Ordering::Release);
                     let started = Instant::now();
@@ -177,6 +189,20 @@ impl Checkpointer {
         drop(self.work);
         if self.thread.join().is_err() {
             tracing::error!("the state's thread ended in a panic");
+        }
+    }
+}
+
+/// Says that there are no more checkpoints when their thread panics: the next start replays more of the journal.
+struct BrokenOnPanic(Arc<Shared>);
+
+impl Drop for BrokenOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.counters.checkpoint_broken.store(true, Ordering::Release);
+            tracing::error!(
+                "a panic in the state's thread: no more checkpoints until the next start"
+            );
         }
     }
 }

@@ -2,34 +2,24 @@ use std::sync::Arc;
 
 use stockade_domain::{
     Amount, OrderId, ProductId, Refusal, ReservationId, ShopId, StockKey, TransferId, WarehouseId,
-    adjustment::{Adjust, Adjusted},
     catalogue::{
         CatalogueCommand, NewProduct, NewShop, NewWarehouse, Product, ProductChange, Shop,
         ShopChange, Warehouse, WarehouseChange,
     },
-    holder::{Hold, HoldCommand, PlaceHold},
+    holder::{Hold, HoldCommand, PlaceHold, Source},
     limits::BATCH_ORDERS_MAX,
     order::{Order, OrderCommand, PlaceOrder},
     stock::StockCommand,
     transfer::{Transfer, TransferCommand},
 };
 
-use super::Engine;
+use super::{Engine, frees::Frees};
 use crate::{
     CatalogueThing, Error, NewTransfer, StockRow,
-    job::{Batch, Job, Reply, send, send_all},
+    job::Job,
     lane::CATALOGUE_LANE,
     workflow::{lane_of_hold, lane_of_new_hold},
 };
-
-/// How the orders of a batch stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchMode {
-    /// Each is placed or refused by itself.
-    Each,
-    /// All are placed, or none.
-    All,
-}
 
 /// The most lines of one batch in all: it is let in as a whole, so it must fit through the door with room for others.
 const BATCH_LINES_MAX: usize = 50_000;
@@ -38,38 +28,8 @@ const BATCH_LINES_MAX: usize = 50_000;
 const COMMAND_LINES: usize = 4;
 
 impl Engine {
-    /// Draws a permit, sends one job and waits for its answer.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        lane: usize,
-        lines: usize,
-        job: impl FnOnce(Reply<T>) -> Job,
-    ) -> Result<T, Error> {
-        let shared = self.shared();
-        shared.check_open()?;
-        let (reply, answer) = Reply::one(shared.door.enter(lines)?);
-        send(shared, lane, vec![job(reply)]);
-        answer.await.unwrap_or_else(|_| Err(shared.stopped_error()))
-    }
-
-    /// Draws one permit, sends many jobs and waits for all their answers.
-    pub(super) async fn run_many<T: Send + 'static, I>(
-        &self,
-        lines: usize,
-        items: Vec<I>,
-        job: impl Fn(I, Reply<T>) -> (usize, Job),
-    ) -> Result<Vec<Result<T, Error>>, Error> {
-        let shared = self.shared();
-        shared.check_open()?;
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (batch, replies) = Batch::new(items.len(), shared.door.enter(lines)?);
-        send_all(shared, items.into_iter().zip(replies).map(|(item, reply)| job(item, reply)));
-        batch.answers(shared).await
-    }
-
-    fn lane_of_request(&self, request: &PlaceOrder) -> usize {
+    /// The lane that places it.
+    pub(super) fn lane_of_request(&self, request: &PlaceOrder) -> usize {
         request.lines.first().map_or(0, |line| self.shared().lane_of_product(line.product))
     }
 
@@ -77,38 +37,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`] with every short line, or another refusal; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/place_order.md")]
     pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
         let lane = self.lane_of_request(&request);
-        let lines = request.lines.len();
-        self.run(lane, lines, |reply| Job::Place { request, reply }).await
-    }
-
-    /// Places many orders with one commit to wait for. In mode [`BatchMode::All`] a refusal of one is the error of all.
-    ///
-    /// # Errors
-    /// Too many orders or lines in one batch; [`Error::Overloaded`].
-    pub async fn place_orders(
-        &self,
-        requests: Vec<PlaceOrder>,
-        mode: BatchMode,
-    ) -> Result<Vec<Result<Order, Error>>, Error> {
-        let lines: usize = requests.iter().map(|request| request.lines.len() + 1).sum();
-        check_batch(requests.len(), lines)?;
-        if mode == BatchMode::Each || requests.is_empty() {
-            let job = |request: PlaceOrder, reply| {
-                (self.lane_of_request(&request), Job::Place { request, reply })
-            };
-            return self.run_many(lines, requests, job).await;
-        }
-        let lane = self.lane_of_request(&requests[0]);
-        let placed = self.run(lane, lines, |reply| Job::PlaceAll { requests, reply }).await?;
-        Ok(placed.into_iter().map(Ok).collect())
+        let (lines, source) = (lines_of_request(&request), Source::Shop(request.shop));
+        let placed = self.run(lane, lines, |reply| Job::Place { request, reply }).await;
+        placed.map_err(|error| Frees::new(self).tell(error, source))
     }
 
     /// Runs a command on an order, to the end of what it gives back to stocks.
     ///
     /// # Errors
     /// The refusals of the order's state table.
+    #[doc = include_str!("../../docs/change_order.md")]
     pub async fn change_order(&self, id: OrderId, command: OrderCommand) -> Result<Order, Error> {
         let lane = self.shared().lane_of_id(id.0);
         self.run(lane, self.lines_of(id), |reply| Job::Order { id, command, reply }).await
@@ -118,6 +59,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/change_orders.md")]
     pub async fn change_orders(
         &self,
         commands: Vec<(OrderId, OrderCommand)>,
@@ -134,6 +76,7 @@ impl Engine {
     ///
     /// # Errors
     /// Nothing is due, too much, or the order has ended.
+    #[doc = include_str!("../../docs/pay_order.md")]
     pub async fn pay_order(&self, id: OrderId, amount: Option<Amount>) -> Result<Order, Error> {
         let command = OrderCommand::Pay { amount, method: None, reference: None };
         self.change_order(id, command).await
@@ -143,6 +86,7 @@ impl Engine {
     ///
     /// # Errors
     /// The order has ended otherwise.
+    #[doc = include_str!("../../docs/cancel_order.md")]
     pub async fn cancel_order(&self, id: OrderId, reason: Option<String>) -> Result<Order, Error> {
         self.change_order(id, OrderCommand::Cancel { lines: None, reason }).await
     }
@@ -157,16 +101,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`], an inactive warehouse, or too many holds.
+    #[doc = include_str!("../../docs/reserve.md")]
     pub async fn reserve(&self, request: PlaceHold) -> Result<Hold, Error> {
         let lane = lane_of_new_hold(self.shared(), &request);
-        let lines = request.lines.len();
-        self.run(lane, lines, |reply| Job::Hold { request, reply }).await
+        let (lines, source) = (request.lines.len(), request.source);
+        let held = self.run(lane, lines, |reply| Job::Hold { request, reply }).await;
+        held.map_err(|error| Frees::new(self).tell(error, source))
     }
 
     /// Holds it `ttl_ms` milliseconds from now.
     ///
     /// # Errors
     /// It has ended, or belongs to an order.
+    #[doc = include_str!("../../docs/extend_reservation.md")]
     pub async fn extend_reservation(&self, id: ReservationId, ttl_ms: u64) -> Result<Hold, Error> {
         self.change_hold(id, HoldCommand::Extend { ttl_ms }).await
     }
@@ -175,13 +122,14 @@ impl Engine {
     ///
     /// # Errors
     /// It has expired, or belongs to an order.
+    #[doc = include_str!("../../docs/release_reservation.md")]
     pub async fn release_reservation(&self, id: ReservationId) -> Result<Hold, Error> {
         self.change_hold(id, HoldCommand::Release).await
     }
 
     async fn change_hold(&self, id: ReservationId, command: HoldCommand) -> Result<Hold, Error> {
         let lane = lane_of_hold(self.shared(), id);
-        let lines = self.shared().read.holds.with(id.0, |hold| hold.allocations.len());
+        let lines = self.shared().read.holds.with(id.0, |hold| hold.now.allocations.len());
         let lines = lines.unwrap_or(COMMAND_LINES);
         self.run(lane, lines, |reply| Job::ChangeHold { id, command, reply }).await
     }
@@ -190,6 +138,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`]: reserved units do not travel.
+    #[doc = include_str!("../../docs/transfer.md")]
     pub async fn transfer(&self, request: NewTransfer) -> Result<Transfer, Error> {
         let lane = self.shared().lane_of_product(request.product);
         self.run(lane, COMMAND_LINES, |reply| Job::Transfer { request, reply }).await
@@ -199,6 +148,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::TransferClosed`], or more units than are on the road.
+    #[doc = include_str!("../../docs/change_transfer.md")]
     pub async fn change_transfer(
         &self,
         id: TransferId,
@@ -208,21 +158,11 @@ impl Engine {
         self.run(lane, COMMAND_LINES, |reply| Job::ChangeTransfer { id, command, reply }).await
     }
 
-    /// Corrects one or many stocks: all of them or none.
-    ///
-    /// # Errors
-    /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
-    pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
-        let first = request.deltas.first().map(|delta| delta.stock.product);
-        let lane = first.map_or(0, |product| self.shared().lane_of_product(product));
-        let lines = request.deltas.len();
-        self.run(lane, lines, |reply| Job::Adjust { request, reply }).await
-    }
-
     /// Recounts one stock or sets its policy.
     ///
     /// # Errors
     /// The product or warehouse does not exist, or the count is below what is reserved.
+    #[doc = include_str!("../../docs/change_stock.md")]
     pub async fn change_stock(
         &self,
         key: StockKey,
@@ -248,6 +188,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, or a sku that is taken.
+    #[doc = include_str!("../../docs/create_product.md")]
     pub async fn create_product(&self, new: NewProduct) -> Result<Arc<Product>, Error> {
         product(self.change_catalogue(CatalogueCommand::CreateProduct(new)).await?)
     }
@@ -256,6 +197,7 @@ impl Engine {
     ///
     /// # Errors
     /// Too many in one batch; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/change_catalogue_many.md")]
     pub async fn change_catalogue_many(
         &self,
         commands: Vec<CatalogueCommand>,
@@ -270,12 +212,14 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, a field out of range, a sku that is taken, or a recount below what is reserved.
+    #[doc = include_str!("../../docs/change_product.md")]
     pub async fn change_product(
         &self,
         id: ProductId,
         expected: Option<u32>,
         change: ProductChange,
     ) -> Result<Arc<Product>, Error> {
+        let expected = self.expected(expected);
         product(
             self.change_catalogue(CatalogueCommand::ChangeProduct { id, expected, change }).await?,
         )
@@ -285,11 +229,13 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, or no such product.
+    #[doc = include_str!("../../docs/archive_product.md")]
     pub async fn archive_product(
         &self,
         id: ProductId,
         expected: Option<u32>,
     ) -> Result<Arc<Product>, Error> {
+        let expected = self.expected(expected);
         product(self.change_catalogue(CatalogueCommand::ArchiveProduct { id, expected }).await?)
     }
 
@@ -297,6 +243,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, or a warehouse that does not exist.
+    #[doc = include_str!("../../docs/create_shop.md")]
     pub async fn create_shop(&self, new: NewShop) -> Result<Arc<Shop>, Error> {
         shop(self.change_catalogue(CatalogueCommand::CreateShop(new)).await?)
     }
@@ -305,12 +252,14 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, a field out of range, or a warehouse that does not exist.
+    #[doc = include_str!("../../docs/change_shop.md")]
     pub async fn change_shop(
         &self,
         id: ShopId,
         expected: Option<u32>,
         change: ShopChange,
     ) -> Result<Arc<Shop>, Error> {
+        let expected = self.expected(expected);
         shop(self.change_catalogue(CatalogueCommand::ChangeShop { id, expected, change }).await?)
     }
 
@@ -318,6 +267,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range.
+    #[doc = include_str!("../../docs/create_warehouse.md")]
     pub async fn create_warehouse(&self, new: NewWarehouse) -> Result<Arc<Warehouse>, Error> {
         warehouse(self.change_catalogue(CatalogueCommand::CreateWarehouse(new)).await?)
     }
@@ -326,18 +276,26 @@ impl Engine {
     ///
     /// # Errors
     /// A stale version, or a field out of range.
+    #[doc = include_str!("../../docs/change_warehouse.md")]
     pub async fn change_warehouse(
         &self,
         id: WarehouseId,
         expected: Option<u32>,
         change: WarehouseChange,
     ) -> Result<Arc<Warehouse>, Error> {
+        let expected = self.expected(expected);
         let command = CatalogueCommand::ChangeWarehouse { id, expected, change };
         warehouse(self.change_catalogue(command).await?)
     }
 }
 
-fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
+/// A hold that an order names is claimed and converted: as much as a line.
+pub(super) fn lines_of_request(request: &PlaceOrder) -> usize {
+    request.lines.len() + request.reservations.len()
+}
+
+/// Checks the size of a batch.
+pub(super) fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
     if items > BATCH_ORDERS_MAX {
         return Err(Refusal::invalid("orders", format!("must be at most {BATCH_ORDERS_MAX}")));
     }

@@ -1,8 +1,13 @@
 //! The engine: what embedders hold.
 
+mod accounts;
 mod commands;
+mod corrections;
+mod frees;
+mod history;
 mod open;
 mod queries;
+mod run;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -18,14 +23,18 @@ use stockade_domain::{Event, Timestamp};
 use stockade_storage::{DataDirectory, Disk};
 
 use crate::{
-    Config, Error, OpenError, deadlines,
+    Config, Context, Error, OpenError,
+    clock::Clock,
+    deadlines,
     fold::FoldEnd,
     ids::KINDS,
     lane::{LaneThread, NextIds},
     shared::Shared,
 };
-pub use commands::BatchMode;
+pub use accounts::SignedIn;
+pub use history::FirstAnswer;
 pub use queries::CatalogueView;
+pub use run::BatchMode;
 pub use stats::Stats;
 
 /// A running engine. Clones are handles of the same one; it is shut down with the last of them, or by
@@ -64,6 +73,8 @@ pub use stats::Stats;
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// Of the commands that are sent through this handle.
+    context: Context,
 }
 
 struct Inner {
@@ -83,6 +94,7 @@ struct Threads {
 }
 
 /// What opening found and did.
+#[doc = include_str!("../../docs/opened_type.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Opened {
     /// Whether there was nothing yet.
@@ -109,15 +121,18 @@ impl Engine {
     /// # Errors
     /// A directory that another process uses, a damaged journal (with file and offset), or a setting out of range. Nothing is
     /// changed then.
+    #[doc = include_str!("../../docs/open.md")]
     pub fn open(config: Config) -> Result<Self, OpenError> {
         open::open(&config)
     }
 
     /// Opens the engine on a journal that is on any [`Disk`], such as a simulated one whose power can be cut. There is no
-    /// state on sled then: every start replays the whole journal. The configuration's data directory is not used.
+    /// state on sled then: every start replays the whole journal. The keyring is on the same disk. The configuration's data
+    /// directory is not used.
     ///
     /// # Errors
     /// As [`Engine::open`].
+    #[doc = include_str!("../../docs/open_on.md")]
     pub fn open_on(disk: Arc<dyn Disk>, config: &Config) -> Result<Self, OpenError> {
         open::open_on(disk, None, config)
     }
@@ -126,26 +141,31 @@ impl Engine {
     ///
     /// # Errors
     /// Only when the operating system refuses a thread.
+    #[doc = include_str!("../../docs/in_memory.md")]
     pub fn in_memory() -> Result<Self, OpenError> {
         Self::open(Config::in_memory())
     }
 
     /// What opening found and did.
+    #[doc = include_str!("../../docs/opened.md")]
     #[must_use]
     pub fn opened(&self) -> &Opened {
         &self.inner.opened
     }
 
     /// Engine time now.
+    #[doc = include_str!("../../docs/now.md")]
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared().clock.now()
     }
 
-    /// Moves a virtual clock, and returns when everything that fell due is done. `false` if the clock is not virtual.
+    /// Moves a virtual clock, and returns when everything that fell due is done. `false` if the clock is not virtual. If the future
+    /// is dropped, the clock has moved all the same, and what was not sent yet falls due at the next call.
     ///
     /// # Errors
     /// The engine has stopped.
+    #[doc = include_str!("../../docs/advance.md")]
     pub async fn advance(&self, by: Duration) -> Result<bool, Error> {
         if self.shared().is_stopped() {
             return Err(self.shared().stopped_error());
@@ -160,19 +180,27 @@ impl Engine {
     }
 
     /// Whether a jump of the wall clock has frozen expiry.
+    #[doc = include_str!("../../docs/is_clock_frozen.md")]
     #[must_use]
     pub fn is_clock_frozen(&self) -> bool {
         self.shared().clock.is_frozen()
     }
 
     /// Believes a wall clock that has jumped, so that expiry goes on.
-    pub fn confirm_clock(&self) {
-        self.shared().clock.confirm();
-        self.shared().deadlines.wake();
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    #[doc = include_str!("../../docs/confirm_clock.md")]
+    pub fn confirm_clock(&self) -> Result<(), Error> {
+        self.shared().turn_clock(Clock::confirm)
     }
 
     /// Calls `tell` once, with the reason, when the engine stops by itself: a disk that failed, or a bug. It has stopped
     /// then: every call answers [`Error::Stopped`], and only the next start knows what became of the work under way.
+    ///
+    /// The engine keeps `tell` until then: an [`Engine`] inside it keeps the engine alive, so that only [`Engine::shutdown`]
+    /// ends it.
+    #[doc = include_str!("../../docs/on_stopped.md")]
     pub fn on_stopped(&self, tell: impl FnOnce(&str) + Send + 'static) {
         self.shared().on_stopped(Box::new(tell));
     }
@@ -182,6 +210,7 @@ impl Engine {
     ///
     /// # Errors
     /// The engine had stopped, or the journal failed at the last moment.
+    #[doc = include_str!("../../docs/shutdown.md")]
     pub fn shutdown(&self) -> Result<(), Error> {
         self.inner.shutdown()
     }
@@ -219,6 +248,7 @@ impl Inner {
         }
         shared.door.close();
         shared.close();
+        shared.answers.waits.end();
         threads.lanes.into_iter().for_each(LaneThread::end);
         let closed = shared.journal().shutdown();
         threads.fold_end.end();

@@ -6,7 +6,7 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::{
-    Currency, Event, Owner, Sequence, Timestamp,
+    ClockEvent, Currency, Event, Origin, Owner, Sequence, Timestamp,
     catalogue::{CatalogueCommand, NewShop, NewWarehouse},
     order::Status,
 };
@@ -17,8 +17,9 @@ use stockade_storage::{
 
 use super::{Engine, Inner, Opened, Threads};
 use crate::{
-    Config, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock, deadlines, fold,
-    ids::KINDS, lane::LaneThread, read::ReadSide, shared::Shared,
+    Config, Context, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock,
+    deadlines, fold, ids::KINDS, keys::Keys, lane::LaneThread, read::ReadSide, shared::Shared,
+    vault::Vault,
 };
 
 pub(super) fn open(config: &Config) -> Result<Engine, OpenError> {
@@ -37,6 +38,20 @@ pub(super) fn open_on(
     directory: Option<DataDirectory>,
     config: &Config,
 ) -> Result<Engine, OpenError> {
+    let clock = |last_ms: u64| match config.virtual_clock {
+        Some(now_ms) => Clock::moved_by_hand(now_ms.max(last_ms)),
+        None => Clock::guarded(last_ms, config.clock_jump_max, config.clock_jump_lasts),
+    };
+    open_by(disk, directory, config, clock)
+}
+
+/// The same, by any clock; it goes on from the journal's last moment.
+pub(super) fn open_by(
+    disk: Arc<dyn Disk>,
+    directory: Option<DataDirectory>,
+    config: &Config,
+    clock: impl FnOnce(u64) -> Clock,
+) -> Result<Engine, OpenError> {
     let started = Instant::now();
     config.check()?;
     let options = JournalOptions {
@@ -46,25 +61,30 @@ pub(super) fn open_on(
     };
 
     let mut opened = Opened::default();
-    let mut state = State::open(directory.as_ref(), &disk)?;
+    let mut state = State::open(directory.as_ref(), &disk, config)?;
     let mut replay = |record: stockade_storage::Record<'_>| {
         let event: Event =
             stockade_storage::decode(record.bytes).map_err(|error| error.to_string())?;
         state.read.apply(record.sequence, &event);
+        if let Event::Origin(Origin { key: Some(key), .. }) = &event {
+            state.keys.done(key, record.sequence, record.time_ms);
+        }
         Ok(())
+    };
+    let keys: Arc<dyn Disk> = match &directory {
+        Some(directory) => Arc::new(RealDisk::new(directory.secrets())),
+        None => disk.clone(),
     };
     let (journal, recovered) = Journal::<Event>::open(disk, options, state.position, &mut replay)?;
     state.create_if_new(directory.as_ref(), &recovered)?;
     opened.note(&recovered, state.rebuilt.take());
 
-    let clock = Arc::new(match config.virtual_clock {
-        Some(now_ms) => Clock::moved_by_hand(now_ms.max(recovered.last_time_ms)),
-        None => {
-            Clock::guarded(recovered.last_time_ms, config.clock_jump_max, config.clock_jump_lasts)
-        }
-    });
-    let State { read, store, .. } = state;
-    let shared = Shared::new(read, clock.clone(), config, recovered.last_sequence);
+    let clock = Arc::new(clock(recovered.last_time_ms));
+    let State { read, keys: remembered, store, .. } = state;
+    let vault = Vault::open(keys)?;
+    vault.settle(&read.accounts.read())?;
+    let shared =
+        Shared::new(read, vault, remembered, clock.clone(), config, recovered.last_sequence);
     let shared = Arc::new(shared);
     let (sink, fold_end, inbox) = fold::channel();
     let journal = journal.start(Box::new(sink), Arc::new(move || clock.now().0))?;
@@ -72,24 +92,37 @@ pub(super) fn open_on(
     let checkpointer = store.map(|store| Checkpointer::start(shared.clone(), store)).transpose()?;
     let fold = fold::start(shared.clone(), inbox, checkpointer, config.checkpoint_every)?;
 
-    opened.settled = settle(&shared).map_err(stopped_early)?;
-    feed_deadlines(&shared);
-    let mut lanes = Vec::with_capacity(config.lanes);
-    let mut addresses = Vec::with_capacity(config.lanes);
-    for index in 0..config.lanes {
-        let (lane, address) = LaneThread::start(index, shared.clone())?;
-        lanes.push(lane);
-        addresses.push(address);
-    }
-    shared.lanes.get_or_init(|| addresses);
-    let deadlines = match shared.clock.is_virtual() {
-        true => None,
-        false => Some(deadlines::start(shared.clone())?),
-    };
-    opened.took = started.elapsed();
-    let threads = Threads { lanes, deadlines, fold, fold_end, directory };
+    // From here on there is an engine: whatever fails below, dropping it ends its threads.
+    let threads = Threads { lanes: Vec::new(), deadlines: None, fold, fold_end, directory };
     let threads = Mutex::new(Some(threads));
-    Ok(Engine { inner: Arc::new(Inner { shared, threads, opened, closed: OnceLock::new() }) })
+    let mut inner = Inner { shared, threads, opened, closed: OnceLock::new() };
+    if let Err(error) = inner.begin(config.lanes, Timestamp(recovered.last_time_ms)) {
+        inner.shared.stop("it could not be opened");
+        return Err(error);
+    }
+    inner.opened.took = started.elapsed();
+    Ok(Engine { inner: Arc::new(inner), context: Context::default() })
+}
+
+impl Inner {
+    /// Settles what a crash had interrupted, and only then starts what lets clients and timers in.
+    fn begin(&mut self, lane_count: usize, last: Timestamp) -> Result<(), OpenError> {
+        let Self { shared, threads, opened, .. } = self;
+        let threads = threads.get_mut().as_mut().expect("they have just been started");
+        opened.settled = settle(shared, last).map_err(stopped_early)?;
+        feed_deadlines(shared);
+        let mut addresses = Vec::with_capacity(lane_count);
+        for index in 0..lane_count {
+            let (lane, address) = LaneThread::start(index, shared.clone())?;
+            threads.lanes.push(lane);
+            addresses.push(address);
+        }
+        shared.lanes.get_or_init(|| addresses);
+        if !shared.clock.is_virtual() {
+            threads.deadlines = Some(deadlines::start(shared.clone())?);
+        }
+        Ok(())
+    }
 }
 
 fn stopped_early(error: Error) -> OpenError {
@@ -120,6 +153,7 @@ impl Opened {
 /// The read side as far as the state on sled knows it.
 pub(crate) struct State {
     pub(crate) read: ReadSide,
+    pub(crate) keys: Keys,
     pub(crate) store: Option<StateStore>,
     pub(crate) position: Sequence,
     pub(crate) rebuilt: Option<String>,
@@ -129,35 +163,45 @@ impl State {
     pub(crate) fn open(
         directory: Option<&DataDirectory>,
         disk: &Arc<dyn Disk>,
+        config: &Config,
     ) -> Result<Self, OpenError> {
-        let empty = Self { read: ReadSide::default(), store: None, position: 0, rebuilt: None };
+        let empty = Self::empty(config);
         let Some(directory) = directory else {
             return Ok(empty);
         };
         // A journal that is not there yet has no name: its state is made once it has one.
         match stockade_storage::journal_id(&**disk)? {
-            Some(journal_id) => Self::load(&directory.state(), journal_id),
+            Some(journal_id) => empty.load(&directory.state(), journal_id, config),
             None => Ok(empty),
         }
     }
 
-    fn load(folder: &Path, journal_id: u128) -> Result<Self, OpenError> {
+    fn empty(config: &Config) -> Self {
+        Self {
+            read: ReadSide::default(),
+            keys: Keys::new(config.idempotency_keys_max),
+            store: None,
+            position: 0,
+            rebuilt: None,
+        }
+    }
+
+    fn load(self, folder: &Path, journal_id: u128, config: &Config) -> Result<Self, OpenError> {
         let (store, rebuilt) = match open_store(folder, journal_id)? {
             StateOpened::Ready(store) => (store, None),
             StateOpened::Rebuild { store, reason } => (store, Some(reason)),
         };
-        let read = ReadSide::default();
-        match checkpoint::load(&store, &read) {
+        match checkpoint::load(&store, &self.read, &self.keys) {
             Ok(()) => {
                 let position = store.position();
-                Ok(Self { read, store: Some(store), position, rebuilt })
+                Ok(Self { store: Some(store), position, rebuilt, ..self })
             }
             Err(reason) => {
                 drop(store);
                 remove(folder)?;
                 let store = open_store(folder, journal_id)?.into_store();
                 let rebuilt = Some(format!("its pages cannot be read: {reason}"));
-                Ok(Self { read: ReadSide::default(), store: Some(store), position: 0, rebuilt })
+                Ok(Self { store: Some(store), rebuilt, ..Self::empty(config) })
             }
         }
     }
@@ -185,14 +229,14 @@ fn remove(folder: &Path) -> Result<(), OpenError> {
 
 /// Undoes what was taken and not decided, does what was decided and not given, leases ids, and makes the first shop and
 /// warehouse of a new engine. Nobody is let in before all of it is folded.
-fn settle(shared: &Shared) -> Result<usize, Error> {
+fn settle(shared: &Shared, last: Timestamp) -> Result<usize, Error> {
     let open = shared.read.open.lock().clone();
     let settling = open.settle();
     let settled = settling.len();
     if settled > 0 {
         tracing::warn!(settled, "workflows that a crash had interrupted are settled");
     }
-    for event in settling.into_iter().chain(first_things(shared)) {
+    for event in settling.into_iter().chain(first_things(shared)).chain(clock(shared, last)) {
         shared.append_all([event])?;
     }
     for kind in KINDS {
@@ -209,6 +253,15 @@ fn settle(shared: &Shared) -> Result<usize, Error> {
         return Err(shared.stopped_error());
     }
     Ok(settled)
+}
+
+/// What this start means for what was set while the last run's clock was behind: now it is known by how much at most.
+fn clock(shared: &Shared, last: Timestamp) -> Vec<Event> {
+    let now = shared.clock.now();
+    let before = shared.read.clock.lock().frozen_from();
+    let believed = before.map(|from| ClockEvent::Believed { from, before: last, after: now });
+    let frozen = shared.clock.is_frozen().then_some(ClockEvent::Frozen { from: now });
+    believed.into_iter().chain(frozen).map(Event::from).collect()
 }
 
 /// The shop and the warehouse that a new engine has, for requests that name none.
@@ -239,11 +292,10 @@ fn feed_deadlines(shared: &Shared) {
         true
     });
     shared.read.holds.visit(0, |_, hold| {
-        if hold.is_active() {
-            dues.push((hold.expires_at, Owner::hold(hold.id)));
+        if hold.now.is_active() {
+            dues.push((hold.now.expires_at, Owner::hold(hold.now.id)));
         }
         true
     });
-    // What was set before this start was set by the right time, whatever the clock does now.
-    shared.deadlines.add(dues.into_iter(), false);
+    shared.deadlines.add(dues.into_iter());
 }

@@ -1,4 +1,6 @@
-//! What a bug in the engine itself does: it stops, and says so to everybody.
+//! What needs the inside of the engine: a bug in it, and a wall clock that jumps.
+
+mod clock;
 
 use std::sync::mpsc;
 

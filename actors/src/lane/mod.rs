@@ -19,6 +19,7 @@ use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
 use rustc_hash::FxHashMap;
 use stockade_domain::{
     Event, OrderId, OwnerKind, Sequence, StockKey, Timestamp, TransferId,
+    account::Accounts,
     catalogue::Catalogue,
     holder::{Holder, HolderKey},
     order::Order,
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Error, StockRow,
+    context::By,
     ids::{self, KINDS},
     job::{Job, MailboxKey, Reply, Work},
     shared::Shared,
@@ -51,6 +53,8 @@ pub(crate) struct Lane {
     pub(crate) transfers: RefCell<Ahead<TransferId, Transfer>>,
     /// The catalogue, on the lane that owns it.
     pub(crate) catalogue: RefCell<Catalogue>,
+    /// The accounts, on the same lane.
+    pub(crate) accounts: RefCell<Accounts>,
     mailboxes: RefCell<FxHashMap<MailboxKey, Mailbox>>,
     /// Work that was let in and has not begun.
     waiting: RefCell<VecDeque<Job>>,
@@ -77,15 +81,17 @@ struct Mailbox {
 /// Workflows that run at once on a lane. They wait for nothing but stocks, so a few keep a lane busy.
 const RUNNING_MAX: usize = 64;
 
-/// The lane whose catalogue decides.
+/// The lane whose catalogue and accounts decide.
 pub(crate) const CATALOGUE_LANE: usize = 0;
 
 impl Lane {
     fn new(index: usize, shared: Arc<Shared>) -> Self {
         let first = |kind| Cell::new(shared.leases.first(kind, index, shared.lane_count));
-        let catalogue = match index {
-            CATALOGUE_LANE => shared.read.catalogue.read().clone(),
-            _ => Catalogue::default(),
+        let (catalogue, accounts) = match index {
+            CATALOGUE_LANE => {
+                (shared.read.catalogue.read().clone(), shared.read.accounts.read().clone())
+            }
+            _ => Default::default(),
         };
         Self {
             index,
@@ -94,6 +100,7 @@ impl Lane {
             holders: RefCell::default(),
             transfers: RefCell::default(),
             catalogue: RefCell::new(catalogue),
+            accounts: RefCell::new(accounts),
             mailboxes: RefCell::default(),
             waiting: RefCell::default(),
             running: Cell::new(0),
@@ -124,6 +131,16 @@ impl Lane {
         self.shared.append(group)
     }
 
+    /// Appends a decision as one atomic group, and in front of it who did it. Returns the last sequence.
+    pub(crate) fn decide(
+        &self,
+        by: &By,
+        events: impl IntoIterator<Item = Event, IntoIter: ExactSizeIterator>,
+    ) -> Result<Sequence, Error> {
+        let events = events.into_iter();
+        self.append(by.origin(events.len()).into_iter().chain(events))
+    }
+
     /// The next id of a kind, once its lease is durable.
     pub(crate) async fn next_id(&self, kind: OwnerKind) -> Result<u64, Error> {
         let next = &self.next_ids[ids::index(kind)];
@@ -141,7 +158,7 @@ impl Lane {
     }
 
     /// Waits until `sequence` is committed and folded.
-    async fn folded(&self, sequence: Sequence) -> Result<(), Error> {
+    pub(crate) async fn folded(&self, sequence: Sequence) -> Result<(), Error> {
         let (sender, receiver) = oneshot::channel();
         let leave = move |ok| drop(sender.send(ok));
         self.shared.answers.wait(self.index, sequence, Box::new(leave));

@@ -7,7 +7,7 @@ use actix::{
 use super::{Alive, Lane, MAILBOX};
 use crate::job::{Job, MailboxKey};
 
-/// The actor of an owner: an order, a holder, a transfer, an adjustment, a batch, or the catalogue.
+/// The actor of an owner: an order, a holder, a transfer, an adjustment, a batch, the catalogue, or the accounts.
 ///
 /// It is a mailbox around the owner's workflows: one at a time, each to its end, its gives included. It decides nothing itself;
 /// what it does is in [`crate::workflow`], and what it knows is kept by its lane.

@@ -28,9 +28,17 @@ impl ReadSide {
                 (stock.on_hand, stock.reserved, stock.safety_stock, stock.incoming, stock.version);
             sum.add("stock", product.0, &(warehouse, counts, stock.backorder_limit, entries));
         }
+        let accounts = self.accounts.read();
+        for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {
+            let sessions = accounts.sessions(account.id);
+            sum.add(account.id.kind(), account.id.number(), &(account, sessions));
+        }
+        accounts.api_keys().for_each(|key| sum.add("api key", key.id.0, key));
+        sum.add("accounts", 0, &accounts.counts());
         for (kind, up_to) in &*self.leased.lock() {
             sum.add("leased", *up_to, kind);
         }
+        sum.add("clock", 0, &*self.clock.lock());
         sum.0
     }
 }

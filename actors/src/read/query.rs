@@ -3,6 +3,7 @@ use std::{ops::Bound, sync::Arc};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
     CustomerId, OrderId, ProductId, Quantity, Sequence, ShopId, StockKey, Timestamp, WarehouseId,
+    Who,
     catalogue::{Shop, Warehouse},
     order::{Order, OrderEvent, Status},
     sourcing::orderable,
@@ -12,6 +13,7 @@ use stockade_domain::{
 use super::ReadSide;
 
 /// One stock's counts.
+#[doc = include_str!("../../docs/stock_row.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockRow {
     /// Which stock.
@@ -33,6 +35,7 @@ pub struct StockRow {
 }
 
 /// Which stocks to list.
+#[doc = include_str!("../../docs/stock_filter.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StockFilter {
     /// Of this product.
@@ -44,6 +47,7 @@ pub struct StockFilter {
 }
 
 /// Which orders to list.
+#[doc = include_str!("../../docs/order_filter.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
     /// Of this customer.
@@ -65,12 +69,17 @@ pub struct OrderFilter {
 }
 
 /// One event of an order's history.
+#[doc = include_str!("../../docs/order_history_type.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderHistory {
     /// Its place in the journal.
     pub sequence: Sequence,
+    /// The run of the engine that it happened in.
+    pub epoch: u32,
     /// When it was committed.
     pub at: Timestamp,
+    /// Who did it, if that was said; nobody does an expiry.
+    pub who: Option<Who>,
     /// What happened.
     pub event: OrderEvent,
 }
@@ -177,12 +186,33 @@ impl ReadSide {
         if limit == 0 {
             return found;
         }
-        self.orders.visit(after, |_, order| {
-            if filter.fits(&order.now) {
-                found.push(order.now.clone());
-            }
-            found.len() < limit
-        });
+        let index = &self.order_index;
+        let mut next: Box<dyn FnMut(u64) -> Option<OrderId>> =
+            match (filter.customer, filter.reference.as_deref()) {
+                (_, Some(reference)) => {
+                    Box::new(move |after| index.next_with_reference(reference, after))
+                }
+                (Some(customer), None) => {
+                    Box::new(move |after| index.next_of_customer(customer, after))
+                }
+                (None, None) => {
+                    self.orders.visit(after, |_, order| {
+                        if filter.fits(&order.now) {
+                            found.push(order.now.clone());
+                        }
+                        found.len() < limit
+                    });
+                    return found;
+                }
+            };
+        let mut last = after;
+        while found.len() < limit
+            && let Some(id) = next(last)
+        {
+            last = id.0;
+            let order = self.orders.with(id.0, |o| filter.fits(&o.now).then(|| o.now.clone()));
+            found.extend(order.flatten());
+        }
         found
     }
 

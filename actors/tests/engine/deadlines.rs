@@ -1,15 +1,15 @@
 //! Expiry, on virtual time: never early, never twice, and exactly one of payment and expiry wins.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-use stockade_actors::Error;
+use stockade_actors::{BatchMode, Config, Engine, Error};
 use stockade_domain::{
     OrderId, Refusal,
     holder::HoldStatus,
     order::{Order, Status},
 };
 
-use crate::shop::{check, durable, hold_of, order_of, product, still, stock_of, wait};
+use crate::shop::{START_MS, check, durable, hold_of, order_of, product, still, stock_of, wait};
 
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
 
@@ -131,5 +131,28 @@ fn many_deadlines_at_one_moment_are_all_met() {
     }
     wait(engine.advance(DEADLINE + Duration::from_secs(1))).unwrap();
     assert_eq!((engine.stats().expired, stock_of(&engine, thing)), (5_000, (5_000, 0)));
+    check(&engine);
+}
+
+#[test]
+fn a_caller_that_moves_the_clock_and_goes_away_loses_no_deadline() {
+    let config = Config { work_max: 4_096, ..Config::in_memory().with_virtual_clock(START_MS) };
+    let engine = Engine::open(config).unwrap();
+    let thing = product(&engine, 6_000);
+    for _ in 0..6 {
+        let orders = vec![order_of(&[(thing, 1)]); 1_000];
+        wait(engine.place_orders(orders, BatchMode::Each)).unwrap();
+    }
+    let mut advance = Box::pin(engine.advance(DEADLINE + Duration::from_millis(100)));
+    let waker = std::task::Waker::noop();
+    let polled = advance.as_mut().poll(&mut std::task::Context::from_waker(waker));
+    assert!(polled.is_pending(), "the door has no room for all of them at once");
+    drop(advance);
+    wait(engine.advance(Duration::ZERO)).unwrap();
+    while engine.stats().under_way > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(engine.stats().expired, 6_000);
+    assert_eq!(stock_of(&engine, thing), (6_000, 0));
     check(&engine);
 }

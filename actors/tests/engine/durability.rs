@@ -6,7 +6,9 @@ use stockade_actors::{Config, Durability, Engine, Error, OpenError, verify};
 use stockade_domain::order::{OrderCommand, Status};
 use stockade_storage::JournalError;
 
-use crate::shop::{START_MS, check, durable, hold_of, order_of, product, stock_of, wait};
+use crate::shop::{
+    START_MS, check, copy_tree, durable, hold_of, order_of, product, stock_of, wait,
+};
 
 /// Some of everything, so that a state that was lost shows.
 fn some_of_everything(engine: &Engine) {
@@ -202,17 +204,4 @@ fn after_shutdown_every_call_says_so_and_what_was_under_way_is_done() {
     drop(engine);
     let engine = durable(dir.path(), 1);
     assert_eq!(stock_of(&engine, thing).1, placed);
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

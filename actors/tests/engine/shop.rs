@@ -1,6 +1,6 @@
 //! A small shop to test in.
 
-use std::{future::Future, path::Path};
+use std::{fs, future::Future, path::Path};
 
 use futures_executor::block_on;
 use stockade_actors::{Config, Engine, Error};
@@ -74,4 +74,18 @@ pub(crate) fn check(engine: &Engine) {
 
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     block_on(future)
+}
+
+/// A copy of a data directory: of a running engine, what a kill would leave.
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

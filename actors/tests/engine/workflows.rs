@@ -1,12 +1,14 @@
 //! Every workflow, from the caller's side.
 
+use std::collections::BTreeMap;
+
 use stockade_actors::{BatchMode, Error, NewTransfer};
 use stockade_domain::{
     Refusal, StockKey, WarehouseId,
     adjustment::{Adjust, Reason},
     catalogue::{NewWarehouse, ProductChange, ShopChange, StockDelta, WarehouseChange},
     holder::HoldStatus,
-    order::{OrderCommand, OrderEvent, Status},
+    order::{Details, OrderCommand, OrderEvent, PlaceOrder, Status},
     sourcing::{Rule, Sourcing},
     stock::StockCommand,
     transfer::{TransferCommand, TransferStatus},
@@ -66,7 +68,9 @@ fn a_batch_of_all_is_all_or_nothing() {
     let engine = still();
     let (a, b) = (product(&engine, 10), product(&engine, 10));
     let too_much = vec![order_of(&[(a, 6)]), order_of(&[(b, 1)]), order_of(&[(a, 5)])];
-    assert!(is_short(&wait(engine.place_orders(too_much.clone(), BatchMode::All))));
+    let refused = wait(engine.place_orders(too_much.clone(), BatchMode::All));
+    let Err(Error::InBatch { at: 2, error }) = refused else { panic!("{refused:?}") };
+    assert!(is_short::<()>(&Err(*error)));
     assert_eq!((stock_of(&engine, a).1, stock_of(&engine, b).1), (0, 0));
 
     let each = wait(engine.place_orders(too_much, BatchMode::Each)).unwrap();
@@ -74,6 +78,24 @@ fn a_batch_of_all_is_all_or_nothing() {
     let fits = vec![order_of(&[(a, 2)]), order_of(&[(a, 2), (b, 9)])];
     assert_eq!(wait(engine.place_orders(fits, BatchMode::All)).unwrap().len(), 2);
     assert_eq!((stock_of(&engine, a).1, stock_of(&engine, b).1), (10, 10));
+    check(&engine);
+}
+
+#[test]
+fn a_batch_that_one_group_cannot_hold_is_refused_before_anything_is_taken() {
+    let engine = still();
+    let thing = product(&engine, 1_000);
+    let metadata: BTreeMap<Box<str>, Box<str>> =
+        (0..50).map(|n| (n.to_string().into(), "x".repeat(10_000).into())).collect();
+    let details = Some(Box::new(Details { metadata, ..Details::default() }));
+    let large = PlaceOrder { details, ..order_of(&[(thing, 1)]) };
+    let refused = wait(engine.place_orders(vec![large.clone(); 40], BatchMode::All));
+    let Err(Error::Refused(Refusal::Invalid { field, .. })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(field, "orders");
+    assert_eq!(stock_of(&engine, thing), (1_000, 0));
+    assert!(wait(engine.place_orders(vec![large; 30], BatchMode::All)).is_ok());
     check(&engine);
 }
 

@@ -5,6 +5,7 @@ use crate::limits::PAYMENT_DEADLINE_MS_DEFAULT;
 use crate::{Amount, Currency, ProductId, Quantity, ShopId, WarehouseId, sourcing::Sourcing};
 
 /// What can be asked of the catalogue.
+#[doc = include_str!("../../docs/catalogue_command.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatalogueCommand {
     /// Create a product.
@@ -50,6 +51,7 @@ pub enum CatalogueCommand {
 }
 
 /// A product to be.
+#[doc = include_str!("../../docs/new_product.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewProduct {
     /// Unique; made up when absent.
@@ -75,6 +77,7 @@ pub struct NewProduct {
 }
 
 /// A change of a product; what is absent stays.
+#[doc = include_str!("../../docs/product_change.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProductChange {
     /// A new sku.
@@ -102,6 +105,7 @@ pub struct ProductChange {
 }
 
 /// A shop to be.
+#[doc = include_str!("../../docs/new_shop.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewShop {
     /// What people read.
@@ -117,6 +121,7 @@ pub struct NewShop {
 }
 
 /// A change of a shop; what is absent stays.
+#[doc = include_str!("../../docs/shop_change.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShopChange {
     /// A new name.
@@ -127,11 +132,12 @@ pub struct ShopChange {
     pub payment_deadline_ms: Option<u64>,
     /// A new way to choose warehouses.
     pub sourcing: Option<Sourcing>,
-    /// Other warehouses, in order.
+    /// Other warehouses, in order; an empty list means every one again.
     pub warehouses: Option<Vec<WarehouseId>>,
 }
 
 /// A warehouse to be.
+#[doc = include_str!("../../docs/new_warehouse.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewWarehouse {
     /// What people read.
@@ -143,6 +149,7 @@ pub struct NewWarehouse {
 }
 
 /// A change of a warehouse; what is absent stays.
+#[doc = include_str!("../../docs/warehouse_change.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WarehouseChange {
     /// A new name.
@@ -157,6 +164,7 @@ pub struct WarehouseChange {
 
 impl NewProduct {
     /// A product with a name and a price, and nothing else.
+    #[doc = include_str!("../../docs/new_product_new.md")]
     pub fn new(name: impl Into<String>, price: Amount, currency: Currency) -> Self {
         Self {
             sku: None,
@@ -175,6 +183,7 @@ impl NewProduct {
 
 impl NewShop {
     /// A shop with a name and a currency, that draws from every warehouse by the default rule.
+    #[doc = include_str!("../../docs/new_shop_new.md")]
     pub fn new(name: impl Into<String>, currency: Currency) -> Self {
         Self {
             name: name.into(),

@@ -18,6 +18,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// A field out of range, a sku that is taken, an id that does not exist, or a stale version.
+    #[doc = include_str!("../../docs/catalogue_decide.md")]
     pub fn decide(
         &self,
         command: &CatalogueCommand,
@@ -279,7 +280,9 @@ impl ShopChange {
         set(self.currency, &mut shop.currency);
         set(self.payment_deadline_ms, &mut shop.payment_deadline_ms);
         set(self.sourcing, &mut shop.sourcing);
-        set(self.warehouses.clone().map(Some), &mut shop.warehouses);
+        if let Some(warehouses) = &self.warehouses {
+            shop.warehouses = (!warehouses.is_empty()).then(|| warehouses.clone());
+        }
     }
 }
 
@@ -300,7 +303,7 @@ fn set<T>(new: Option<T>, field: &mut T) {
     }
 }
 
-fn check_version(expected: Option<u32>, current: u32) -> Result<(), Refusal> {
+pub(crate) fn check_version(expected: Option<u32>, current: u32) -> Result<(), Refusal> {
     match expected {
         Some(expected) if expected != current => {
             Err(Refusal::VersionConflict { expected, current })

@@ -4,6 +4,7 @@ use super::{Catalogue, CatalogueEvent, Product};
 
 impl Catalogue {
     /// Moves the state by what happened.
+    #[doc = include_str!("../../docs/catalogue_evolve.md")]
     pub fn evolve(&mut self, event: &CatalogueEvent) {
         match event {
             CatalogueEvent::ProductCreated { product, .. }

@@ -1,5 +1,6 @@
 //! The catalogue: products, shops and warehouses. One aggregate, because a sku must be unique among all products, and a shop
 //! may name only warehouses that exist.
+#![doc = include_str!("../../docs/catalogue_module.md")]
 
 mod command;
 mod decide;
@@ -23,12 +24,14 @@ use crate::{
 pub use command::{
     CatalogueCommand, NewProduct, NewShop, NewWarehouse, ProductChange, ShopChange, WarehouseChange,
 };
-pub(crate) use decide::{check_attributes, check_deadline, check_place};
+pub(crate) use decide::{check_attributes, check_deadline, check_place, check_version};
 
 /// Short texts by name.
+#[doc = include_str!("../../docs/attributes.md")]
 pub type Attributes = BTreeMap<Box<str>, Box<str>>;
 
 /// A product.
+#[doc = include_str!("../../docs/product.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
     /// Its id.
@@ -62,6 +65,7 @@ pub struct Product {
 }
 
 /// A shop: what sells, in one currency.
+#[doc = include_str!("../../docs/shop_type.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shop {
     /// Its id.
@@ -85,6 +89,7 @@ pub struct Shop {
 }
 
 /// A warehouse: where stock is.
+#[doc = include_str!("../../docs/warehouse_type.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warehouse {
     /// Its id.
@@ -106,6 +111,7 @@ pub struct Warehouse {
 }
 
 /// What happened in the catalogue. Each event carries the whole thing as it is now: catalogues are read far more than written.
+#[doc = include_str!("../../docs/catalogue_event.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CatalogueEvent {
     /// A product was created; gives its opening stock.
@@ -140,6 +146,7 @@ pub enum CatalogueEvent {
 }
 
 /// Units added to, or taken off, one stock.
+#[doc = include_str!("../../docs/stock_delta.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockDelta {
     /// Where.
@@ -149,6 +156,7 @@ pub struct StockDelta {
 }
 
 /// The state of the catalogue.
+#[doc = include_str!("../../docs/catalogue_type.md")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalogue {
     // Ids are given in order from 1 and nothing is ever removed, so an id is an index: a price is one look away.
@@ -160,6 +168,7 @@ pub struct Catalogue {
 
 impl Product {
     /// The step of the workflow that made this version: every version is one workflow of the product.
+    #[doc = include_str!("../../docs/product_step.md")]
     #[must_use]
     pub fn step(&self) -> Step {
         self.version
@@ -168,18 +177,21 @@ impl Product {
 
 impl Catalogue {
     /// The product `id`, archived or not.
+    #[doc = include_str!("../../docs/catalogue_product.md")]
     #[must_use]
     pub fn product(&self, id: ProductId) -> Option<&Arc<Product>> {
         at(&self.products, id.0)
     }
 
     /// The product with this sku.
+    #[doc = include_str!("../../docs/product_by_sku.md")]
     #[must_use]
     pub fn product_by_sku(&self, sku: &str) -> Option<&Arc<Product>> {
         self.skus.get(sku).and_then(|id| self.product(*id))
     }
 
     /// Products with an id above `after`, by id.
+    #[doc = include_str!("../../docs/products_after.md")]
     pub fn products_after(&self, after: u64) -> impl Iterator<Item = &Arc<Product>> {
         beyond(&self.products, after)
     }
@@ -188,11 +200,13 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`Refusal::NotFound`].
+    #[doc = include_str!("../../docs/catalogue_shop.md")]
     pub fn shop(&self, id: ShopId) -> Result<&Arc<Shop>, Refusal> {
         at(&self.shops, id.0).ok_or(Refusal::NotFound { kind: "shop", id: id.0 })
     }
 
     /// Shops with an id above `after`, by id.
+    #[doc = include_str!("../../docs/shops_after.md")]
     pub fn shops_after(&self, after: u64) -> impl Iterator<Item = &Arc<Shop>> {
         beyond(&self.shops, after)
     }
@@ -201,16 +215,19 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`Refusal::NotFound`].
+    #[doc = include_str!("../../docs/catalogue_warehouse.md")]
     pub fn warehouse(&self, id: WarehouseId) -> Result<&Arc<Warehouse>, Refusal> {
         at(&self.warehouses, id.0).ok_or(Refusal::NotFound { kind: "warehouse", id: id.0 })
     }
 
     /// Warehouses with an id above `after`, by id.
+    #[doc = include_str!("../../docs/warehouses_after.md")]
     pub fn warehouses_after(&self, after: u64) -> impl Iterator<Item = &Arc<Warehouse>> {
         beyond(&self.warehouses, after)
     }
 
     /// The warehouses that new reservations of a shop draw from, in its order.
+    #[doc = include_str!("../../docs/sources.md")]
     pub fn sources<'a>(&'a self, shop: &'a Shop) -> impl Iterator<Item = &'a Arc<Warehouse>> {
         let listed = shop.warehouses.as_deref().unwrap_or_default();
         let listed = listed.iter().filter_map(|id| at(&self.warehouses, id.0));
@@ -222,6 +239,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// It does not exist, is archived, is not sold there, or is priced in another currency.
+    #[doc = include_str!("../../docs/sellable.md")]
     pub fn sellable(&self, id: ProductId, shop: &Shop) -> Result<&Arc<Product>, Refusal> {
         let product = self.product(id).ok_or(Refusal::NotFound { kind: "product", id: id.0 })?;
         if product.archived {

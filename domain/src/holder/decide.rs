@@ -17,6 +17,7 @@ use crate::{
 
 impl PlaceHold {
     /// Who decides about it.
+    #[doc = include_str!("../../docs/place_hold_key.md")]
     #[must_use]
     pub fn key(&self, id: ReservationId) -> HolderKey {
         match (self.customer, &self.owner) {
@@ -30,6 +31,7 @@ impl PlaceHold {
     ///
     /// # Errors
     /// A field out of range, a product that cannot be reserved, or a named warehouse that is inactive.
+    #[doc = include_str!("../../docs/place_hold_quote.md")]
     pub fn quote(&self, catalogue: &Catalogue) -> Result<HoldQuote, Refusal> {
         check_ttl(self.ttl_ms)?;
         if let Some(owner) = &self.owner {
@@ -84,6 +86,7 @@ fn check_ttl(ms: u64) -> Result<(), Refusal> {
 impl Holder {
     /// Units that a new hold with these lines takes over from earlier ones of the same owner, and those holds. A hold that an
     /// order has claimed is left alone.
+    #[doc = include_str!("../../docs/replaced.md")]
     #[must_use]
     pub fn replaced(
         &self,
@@ -113,6 +116,7 @@ impl Holder {
     ///
     /// # Errors
     /// [`Refusal::TooManyHolds`].
+    #[doc = include_str!("../../docs/check_room.md")]
     pub fn check_room(
         &self,
         request: &PlaceHold,
@@ -120,13 +124,17 @@ impl Holder {
         replaces: &[ReservationId],
     ) -> Result<(), Refusal> {
         let replaces: FxHashSet<ReservationId> = replaces.iter().copied().collect();
+        let named: FxHashSet<ProductId> = lines.iter().map(|(product, _)| *product).collect();
         let mut staying = 0;
         let mut on: FxHashMap<ProductId, usize> = FxHashMap::default();
-        for hold in self.holds.values() {
-            if hold.is_active() && !replaces.contains(&hold.id) {
-                staying += 1;
-                hold.lines.iter().for_each(|(product, _)| *on.entry(*product).or_insert(0) += 1);
-            }
+        for hold in self.holds.values().filter(|hold| hold.is_active()) {
+            // A hold that is replaced loses the products named, and stays if it has others.
+            let loses = replaces.contains(&hold.id);
+            let keeps = |product: &ProductId| !loses || !named.contains(product);
+            let products = hold.lines.iter().map(|(product, _)| *product);
+            let kept: Vec<ProductId> = products.filter(keeps).collect();
+            staying += usize::from(!kept.is_empty());
+            kept.into_iter().for_each(|product| *on.entry(product).or_insert(0) += 1);
         }
         let full =
             |product: &ProductId| on.get(product).is_some_and(|n| *n >= HOLDS_PER_PRODUCT_MAX);
@@ -138,6 +146,7 @@ impl Holder {
     }
 
     /// The decision to hold, once what is to be reserved was granted.
+    #[doc = include_str!("../../docs/holder_place.md")]
     #[must_use]
     pub fn place(
         &self,
@@ -171,6 +180,7 @@ impl Holder {
     ///
     /// # Errors
     /// The hold has ended, or belongs to an order.
+    #[doc = include_str!("../../docs/holder_decide.md")]
     pub fn decide(
         &self,
         id: ReservationId,
@@ -202,6 +212,7 @@ impl Holder {
     ///
     /// # Errors
     /// The hold has ended, or belongs to another order.
+    #[doc = include_str!("../../docs/holder_claim.md")]
     pub fn claim(&self, id: ReservationId, order: OrderId) -> Result<HoldEvent, Refusal> {
         self.hold(id)?.check_free()?;
         Ok(HoldEvent::Claimed { hold: id, order })
@@ -211,9 +222,11 @@ impl Holder {
 impl Hold {
     fn check_free(&self) -> Result<(), Refusal> {
         match (self.status, self.claimed_by) {
-            (HoldStatus::Converted(order), _) | (HoldStatus::Active, Some(order)) => {
+            (HoldStatus::Converted(order), _) => {
                 Err(Refusal::ReservationConverted { reservation: self.id, order })
             }
+            // Whether the order comes to be is not known yet.
+            (HoldStatus::Active, Some(_)) => Err(Refusal::ReservationClaimed(self.id)),
             (HoldStatus::Active, None) => Ok(()),
             (HoldStatus::Expired, _) => Err(Refusal::ReservationExpired(self.id)),
             (HoldStatus::Released, _) => Err(Refusal::ReservationReleased(self.id)),
@@ -230,6 +243,7 @@ impl Hold {
     }
 
     /// The decision to become part of an order with these allocations: what the order does not name is given back.
+    #[doc = include_str!("../../docs/hold_convert.md")]
     #[must_use]
     pub fn convert(
         &self,

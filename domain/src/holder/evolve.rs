@@ -3,6 +3,7 @@ use crate::{ProductId, ReservationId, Timestamp};
 
 impl Hold {
     /// A hold as it was placed.
+    #[doc = include_str!("../../docs/hold_new.md")]
     #[must_use]
     pub fn new(placed: &HoldPlaced) -> Self {
         Self {
@@ -19,10 +20,12 @@ impl Hold {
             version: 1,
             created_at: placed.at,
             updated_at: placed.at,
+            set_at: placed.at,
         }
     }
 
     /// Moves the state by what happened to this hold.
+    #[doc = include_str!("../../docs/hold_evolve.md")]
     pub fn evolve(&mut self, event: &HoldEvent) {
         self.version += 1;
         match event {
@@ -30,6 +33,7 @@ impl Hold {
             HoldEvent::Extended { expires_at, at, .. } => {
                 self.expires_at = *expires_at;
                 self.updated_at = *at;
+                self.set_at = *at;
             }
             HoldEvent::Claimed { order, .. } => self.claimed_by = Some(*order),
             HoldEvent::Unclaimed { .. } => self.claimed_by = None,
@@ -55,6 +59,7 @@ impl Hold {
     }
 
     /// Loses the lines of these products to a newer hold; without any line left it is released.
+    #[doc = include_str!("../../docs/hold_lose.md")]
     pub fn lose(&mut self, products: &[(ProductId, crate::Quantity)], at: Timestamp) {
         let named = |product: ProductId| products.iter().any(|(lost, _)| *lost == product);
         let mut kept = Vec::new();
@@ -81,6 +86,7 @@ impl Hold {
 
 impl Holder {
     /// Moves the state by what happened to one of its holds.
+    #[doc = include_str!("../../docs/holder_evolve.md")]
     pub fn evolve(&mut self, event: &HoldEvent) {
         if let HoldEvent::Placed(placed) = event {
             for replaced in &placed.replaces {

@@ -3,6 +3,7 @@
 //! A holder is the one place that decides about the holds of its key, so that holding the same product again replaces the
 //! earlier hold instead of standing in its own way. A stock keeps held units under the hold's entry; when a hold is replaced,
 //! or becomes an order, the units stay under that entry and the new owner's record names it. Nothing is moved.
+#![doc = include_str!("../../docs/holder_module.md")]
 
 mod decide;
 mod evolve;
@@ -21,6 +22,7 @@ use crate::{
 };
 
 /// Whose holds are decided together.
+#[doc = include_str!("../../docs/holder_key.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum HolderKey {
     /// A hold of nobody in particular stands alone.
@@ -32,6 +34,7 @@ pub enum HolderKey {
 }
 
 /// What a caller asks to be held.
+#[doc = include_str!("../../docs/place_hold.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceHold {
     /// From which shop's warehouses, or from which warehouse alone.
@@ -49,6 +52,7 @@ pub struct PlaceHold {
 }
 
 /// Where held units may come from.
+#[doc = include_str!("../../docs/source.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The warehouses of a shop, by its rule.
@@ -58,6 +62,7 @@ pub enum Source {
 }
 
 /// A hold to be: checked, and ready to be allocated.
+#[doc = include_str!("../../docs/hold_quote.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldQuote {
     /// How warehouses are chosen.
@@ -69,6 +74,7 @@ pub struct HoldQuote {
 }
 
 /// The state of one hold.
+#[doc = include_str!("../../docs/hold.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// Its id.
@@ -95,9 +101,12 @@ pub struct Hold {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When `expires_at` was set.
+    pub set_at: Timestamp,
 }
 
 /// Where a hold stands.
+#[doc = include_str!("../../docs/hold_status.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HoldStatus {
     /// Its units are held.
@@ -111,6 +120,7 @@ pub enum HoldStatus {
 }
 
 /// The state of one holder: its live holds.
+#[doc = include_str!("../../docs/holder_type.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
     /// By id.
@@ -118,6 +128,7 @@ pub struct Holder {
 }
 
 /// What can be asked of a live hold.
+#[doc = include_str!("../../docs/hold_command.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldCommand {
     /// Hold it this long from now, in milliseconds.
@@ -132,6 +143,7 @@ pub enum HoldCommand {
 }
 
 /// What happened to a hold.
+#[doc = include_str!("../../docs/hold_event.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HoldEvent {
     /// Units are held; adopts what was reserved for it and what it replaces, gives back the surplus.
@@ -179,6 +191,7 @@ pub enum HoldEvent {
 }
 
 /// How a hold began.
+#[doc = include_str!("../../docs/hold_placed.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldPlaced {
     /// Its id.
@@ -202,6 +215,7 @@ pub struct HoldPlaced {
 }
 
 /// How a hold ended.
+#[doc = include_str!("../../docs/hold_ended.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldEnded {
     /// Which hold.
@@ -216,6 +230,7 @@ pub struct HoldEnded {
 
 impl Hold {
     /// What it holds, as units that a new owner can count first.
+    #[doc = include_str!("../../docs/hold_held.md")]
     pub fn held(&self) -> impl Iterator<Item = Held> {
         self.allocations.iter().map(|allocation| {
             let product = self.lines[allocation.line as usize].0;
@@ -228,12 +243,14 @@ impl Hold {
     }
 
     /// Whether its units are held.
+    #[doc = include_str!("../../docs/hold_is_active.md")]
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status == HoldStatus::Active
     }
 
     /// How many of a line's units are held.
+    #[doc = include_str!("../../docs/hold_held_of.md")]
     #[must_use]
     pub fn held_of(&self, line: usize) -> Quantity {
         let of_line = self.allocations.iter().filter(|allocation| allocation.line as usize == line);
@@ -249,6 +266,7 @@ impl From<Held> for Release {
 
 impl HoldEvent {
     /// Which hold it happened to.
+    #[doc = include_str!("../../docs/hold_event_hold.md")]
     #[must_use]
     pub fn hold(&self) -> ReservationId {
         match self {

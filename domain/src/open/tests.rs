@@ -201,12 +201,20 @@ fn a_products_stock_is_owed_under_its_version() {
 #[test]
 fn what_stands_alone_opens_nothing() {
     let (stock, order, at) = (at(1), ORDER, NOW);
-    let events: [Event; 8] = [
+    let personal = Box::new(crate::order::SealedDetails {
+        key: crate::KeySlot(1),
+        sealed: crate::account::Sealed([1].into()),
+    });
+    let account = crate::account::AccountId::Account(1);
+    let why = crate::account::Revoked::LoggedOut;
+    let events: [Event; 11] = [
         StockEvent::Recounted { stock, from: 1, to: 2, reason: "r".into(), at }.into(),
         StockEvent::PolicyChanged { stock, safety_stock: 1, backorder_limit: 1, at }.into(),
         OrderEvent::Paid { order, at }.into(),
         OrderEvent::Delivered { order, at }.into(),
         OrderEvent::Refunded { order, amount: 1, at }.into(),
+        OrderEvent::Personal { order, personal }.into(),
+        crate::account::AccountEvent::SessionsRevoked { account, why, at }.into(),
         HoldEvent::Extended { hold: HOLD, expires_at: at, at }.into(),
         OrderEvent::PaymentRecorded {
             order,
@@ -219,6 +227,7 @@ fn what_stands_alone_opens_nothing() {
         }
         .into(),
         Event::IdsLeased { kind: crate::OwnerKind::Order, up_to: 9 },
+        crate::Origin { who: Some(crate::Who::ApiKey(1)), key: None, covers: 1 }.into(),
     ];
     for event in &events {
         assert_eq!(part(event), Part::Alone);

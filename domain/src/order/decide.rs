@@ -14,6 +14,7 @@ impl Order {
     ///
     /// # Errors
     /// The refusals of the state table; nothing changes then.
+    #[doc = include_str!("../../docs/order_decide.md")]
     pub fn decide(
         &self,
         command: &OrderCommand,
@@ -42,12 +43,13 @@ impl Order {
     }
 
     /// What can be asked of the order now, as status names.
+    #[doc = include_str!("../../docs/allowed_transitions.md")]
     #[must_use]
     pub fn allowed_transitions(&self) -> &'static [&'static str] {
         match self.status {
             Status::PendingPayment => &["paid", "cancelled"],
             Status::Paid => &["shipped", "cancelled"],
-            Status::PartiallyShipped => &["shipped", "cancelled", "returned"],
+            Status::PartiallyShipped => &["shipped", "cancelled"],
             Status::Shipped => &["delivered", "returned"],
             Status::Delivered => &["returned"],
             Status::Cancelled | Status::Expired | Status::Returned => &[],
@@ -55,6 +57,7 @@ impl Order {
     }
 
     /// The event that follows placing when there is nothing to pay.
+    #[doc = include_str!("../../docs/paid_at_once.md")]
     #[must_use]
     pub fn paid_at_once(&self) -> Option<OrderEvent> {
         (self.placed.total() == 0)
@@ -129,7 +132,9 @@ impl Order {
     ) -> Result<Vec<OrderEvent>, Refusal> {
         match self.status {
             Status::PendingPayment | Status::Paid | Status::PartiallyShipped => {}
-            Status::Cancelled => return Ok(Vec::new()),
+            Status::Cancelled if self.is_all(lines, |progress| progress.cancelled)? => {
+                return Ok(Vec::new());
+            }
             _ => return Err(self.illegal("cancelled")),
         }
         let given = self.give_up_event(self.reserved_parcels(lines)?, reason, at);
@@ -221,8 +226,12 @@ impl Order {
         at: Timestamp,
     ) -> Result<Vec<OrderEvent>, Refusal> {
         match self.status {
-            Status::PartiallyShipped | Status::Shipped | Status::Delivered => {}
-            Status::Returned if lines.is_none() => return Ok(Vec::new()),
+            Status::Shipped | Status::Delivered => {}
+            // What has left may come back while the rest is still here, but then the order is not returned.
+            Status::PartiallyShipped if lines.is_some() => {}
+            Status::Returned if self.is_all(lines, |progress| progress.returned)? => {
+                return Ok(Vec::new());
+            }
             _ => return Err(self.illegal("returned")),
         }
         let parcels = self.kept_parcels(lines)?;

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Parcel, Payment, Placed, Return, Shipment};
+use super::{Parcel, Payment, Placed, Return, SealedDetails, Shipment};
 use crate::{Amount, OrderId, Owner, Quantity, Step, StockKey, Timestamp};
 
 /// What happened to an order. Boxed where large: most events of a busy shop are the first three.
+#[doc = include_str!("../../docs/order_event.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum OrderEvent {
     /// It was placed; adopts what was reserved and claimed for it.
@@ -66,9 +67,17 @@ pub enum OrderEvent {
         /// When.
         at: Timestamp,
     },
+    /// What is personal in its details, sealed; right behind its placing.
+    Personal {
+        /// Which order.
+        order: OrderId,
+        /// The details.
+        personal: Box<SealedDetails>,
+    },
 }
 
 /// Units given up, by deadline or by decision.
+#[doc = include_str!("../../docs/given.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
     /// Which order.
@@ -88,6 +97,7 @@ pub struct Given {
 }
 
 /// Reserved units of a stock that are free again.
+#[doc = include_str!("../../docs/release.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// Where.
@@ -100,6 +110,7 @@ pub struct Release {
 
 impl OrderEvent {
     /// Which order it happened to.
+    #[doc = include_str!("../../docs/order_event_order.md")]
     #[must_use]
     pub fn order(&self) -> OrderId {
         match self {
@@ -110,7 +121,8 @@ impl OrderEvent {
             | Self::Shipped { order, .. }
             | Self::Delivered { order, .. }
             | Self::Returned { order, .. }
-            | Self::Refunded { order, .. } => *order,
+            | Self::Refunded { order, .. }
+            | Self::Personal { order, .. } => *order,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 impl Order {
     /// A new order, as it was placed.
+    #[doc = include_str!("../../docs/order_new.md")]
     #[must_use]
     pub fn new(placed: Arc<Placed>) -> Self {
         let at = placed.at;
@@ -21,12 +22,15 @@ impl Order {
             payments: Vec::new(),
             progress: Vec::new(),
             history: None,
+            personal: None,
         }
     }
 
     /// Moves the state by what happened.
+    #[doc = include_str!("../../docs/order_evolve.md")]
     pub fn evolve(&mut self, event: &OrderEvent) {
-        self.version += 1;
+        // It belongs to the placing: an order is the same version with it and without.
+        self.version += u32::from(!matches!(event, OrderEvent::Personal { .. }));
         match event {
             OrderEvent::Placed(placed) => *self = Self::new(placed.clone()),
             OrderEvent::PaymentRecorded { payment, .. } => {
@@ -35,9 +39,12 @@ impl Order {
                 self.payments.push(Payment::clone(payment));
             }
             OrderEvent::Paid { at, .. } => {
+                // An order that is closed stays what it is: paid and expired at once, the invariants tell.
+                if self.status == Status::PendingPayment {
+                    self.status = Status::Paid;
+                }
                 self.paid_at = Some(*at);
-                self.status = Status::Paid;
-                self.settle(*at);
+                self.updated_at = *at;
             }
             OrderEvent::Expired(given) => {
                 self.give_up(given);
@@ -68,6 +75,7 @@ impl Order {
                 self.refunded_amount += amount;
                 self.updated_at = *at;
             }
+            OrderEvent::Personal { personal, .. } => self.personal = Some(personal.clone()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which allocations a shipment, a cancellation or a return is about.
 
-use super::{LineQuantity, Order, Parcel};
+use super::{LineQuantity, Order, Parcel, Progress};
 use crate::{Quantity, Refusal, limits::ORDER_LINES_MAX, refusal::check_quantity, stock::Take};
 
 impl Order {
@@ -49,6 +49,19 @@ impl Order {
         Ok(parcels)
     }
 
+    /// Whether the lines name all that became so, which no line named means too: then asking for it again means the same.
+    pub(super) fn is_all(
+        &self,
+        lines: Option<&[LineQuantity]>,
+        became: impl Fn(&Progress) -> Quantity,
+    ) -> Result<bool, Refusal> {
+        let Some(lines) = lines else {
+            return Ok(true);
+        };
+        let named = self.sum_by_line(lines)?;
+        Ok((0..).zip(named).all(|(line, named)| named == became(&self.line(line).1)))
+    }
+
     /// How many of each of the order's lines are asked for; the same product twice is summed before anything is decided.
     fn sum_by_line(&self, lines: &[LineQuantity]) -> Result<Vec<Quantity>, Refusal> {
         if lines.is_empty() || lines.len() > ORDER_LINES_MAX {
@@ -69,6 +82,7 @@ impl Order {
     }
 
     /// What a shipment takes from the stocks: for each parcel, where and what.
+    #[doc = include_str!("../../docs/consumes.md")]
     #[must_use]
     pub fn consumes(&self, parcels: &[Parcel]) -> Vec<(crate::StockKey, Take)> {
         parcels

@@ -3,6 +3,7 @@
 //! What was agreed when it was placed never changes and is shared ([`Placed`]); what has happened since is small. Its status is
 //! mostly a consequence of its quantities (see `Order::settle`), so that no event can leave the two telling different
 //! stories.
+#![doc = include_str!("../../docs/order_module.md")]
 
 mod decide;
 mod event;
@@ -22,11 +23,12 @@ pub use place::{PlaceOrder, Quote};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Amount, Currency, CustomerId, OrderId, Owner, ProductId, Quantity, Sequence, ShopId, Step,
-    StockKey, Timestamp, sourcing::Allocation,
+    Amount, Currency, CustomerId, KeySlot, OrderId, Owner, ProductId, Quantity, Sequence, ShopId,
+    Step, StockKey, Timestamp, account::Sealed, sourcing::Allocation,
 };
 
 /// Everything agreed when an order was placed.
+#[doc = include_str!("../../docs/placed_type.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     /// Its id.
@@ -52,6 +54,7 @@ pub struct Placed {
 }
 
 /// One line of an order.
+#[doc = include_str!("../../docs/line.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// What.
@@ -63,6 +66,7 @@ pub struct Line {
 }
 
 /// What is seldom given with an order.
+#[doc = include_str!("../../docs/details.md")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Details {
     /// Where to ship to.
@@ -75,7 +79,19 @@ pub struct Details {
     pub metadata: BTreeMap<Box<str>, Box<str>>,
 }
 
+impl Details {
+    /// At most how many bytes they take in the journal.
+    fn bytes(&self) -> usize {
+        const LENGTH: usize = 9;
+        let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len) + LENGTH;
+        let entry = |(name, value): (&Box<str>, &Box<str>)| name.len() + value.len() + 2 * LENGTH;
+        let metadata: usize = self.metadata.iter().map(entry).sum();
+        4 * LENGTH + text(&self.note) + text(&self.reference) + metadata
+    }
+}
+
 /// Where to ship to: enough to find the nearest warehouse.
+#[doc = include_str!("../../docs/ship_to.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipTo {
     /// Degrees north, in millionths.
@@ -85,6 +101,7 @@ pub struct ShipTo {
 }
 
 /// How far an order has come.
+#[doc = include_str!("../../docs/status.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// Reserved until the payment deadline.
@@ -106,6 +123,7 @@ pub enum Status {
 }
 
 /// The state of one order.
+#[doc = include_str!("../../docs/order.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// What was agreed.
@@ -132,9 +150,21 @@ pub struct Order {
     pub progress: Vec<Progress>,
     /// What happens seldom.
     pub history: Option<Box<History>>,
+    /// What is personal in its details, if its customer has a key.
+    pub personal: Option<Box<SealedDetails>>,
+}
+
+/// The personal part of an order's [`Details`], that only its customer's key opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedDetails {
+    /// Where the key is.
+    pub key: KeySlot,
+    /// A [`Details`].
+    pub sealed: Sealed,
 }
 
 /// What became of one allocation. The rest of its quantity is still reserved.
+#[doc = include_str!("../../docs/progress.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Units that left the warehouse.
@@ -146,6 +176,7 @@ pub struct Progress {
 }
 
 /// Shipments, returns and words about them.
+#[doc = include_str!("../../docs/history.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Shipments, in order.
@@ -159,6 +190,7 @@ pub struct History {
 }
 
 /// A payment.
+#[doc = include_str!("../../docs/payment.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// In minor units.
@@ -172,6 +204,7 @@ pub struct Payment {
 }
 
 /// Units of one allocation that move together.
+#[doc = include_str!("../../docs/parcel.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
     /// Index of the allocation.
@@ -181,6 +214,7 @@ pub struct Parcel {
 }
 
 /// A shipment.
+#[doc = include_str!("../../docs/shipment.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipment {
     /// What left.
@@ -194,6 +228,7 @@ pub struct Shipment {
 }
 
 /// A return.
+#[doc = include_str!("../../docs/return.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Return {
     /// What came back.
@@ -207,6 +242,7 @@ pub struct Return {
 }
 
 /// How many of a product a command is about.
+#[doc = include_str!("../../docs/line_quantity.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineQuantity {
     /// Which product.
@@ -216,6 +252,7 @@ pub struct LineQuantity {
 }
 
 /// What can be asked of an order.
+#[doc = include_str!("../../docs/order_command.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderCommand {
     /// Record a payment; all that is due when no amount is named.
@@ -247,9 +284,9 @@ pub enum OrderCommand {
     },
     /// It arrived.
     Deliver,
-    /// Shipped units came back: all of them, or the lines named.
+    /// Shipped units came back: all of the order, or the lines named.
     Return {
-        /// Which lines; none named means all.
+        /// Which lines; none named means all, and then nothing may be waiting to be shipped.
         lines: Option<Vec<LineQuantity>>,
         /// Whether to put them back on the shelf.
         restock: bool,
@@ -263,26 +300,40 @@ pub enum OrderCommand {
     },
 }
 
+impl Details {
+    /// What is nobody's person: the caller's own name for the order. And the rest, if there is any.
+    #[must_use]
+    pub fn split(mut self) -> (Option<Self>, Option<Self>) {
+        let reference = self.reference.take();
+        let public = reference.map(|text| Self { reference: Some(text), ..Self::default() });
+        (public, (self != Self::default()).then_some(self))
+    }
+}
+
 impl Placed {
     /// What all lines cost together, in minor units.
+    #[doc = include_str!("../../docs/placed_total.md")]
     #[must_use]
     pub fn total(&self) -> Amount {
         self.lines.iter().map(|line| line.unit_price * line.quantity as Amount).sum()
     }
 
     /// When it expires if unpaid.
+    #[doc = include_str!("../../docs/payment_deadline.md")]
     #[must_use]
     pub fn payment_deadline(&self) -> Timestamp {
         self.at.plus_ms(self.payment_deadline_ms)
     }
 
     /// The stock an allocation draws from.
+    #[doc = include_str!("../../docs/placed_stock.md")]
     #[must_use]
     pub fn stock(&self, allocation: &Allocation) -> StockKey {
         StockKey::new(allocation.warehouse, self.lines[allocation.line as usize].product)
     }
 
     /// The key under which the stock keeps an allocation.
+    #[doc = include_str!("../../docs/placed_entry.md")]
     #[must_use]
     pub fn entry(&self, allocation: &Allocation) -> Owner {
         allocation.hold.map_or_else(|| Owner::order(self.id), Owner::hold)
@@ -291,6 +342,7 @@ impl Placed {
 
 impl Status {
     /// Its name, as clients write it.
+    #[doc = include_str!("../../docs/status_name.md")]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -308,18 +360,21 @@ impl Status {
 
 impl Order {
     /// Its id.
+    #[doc = include_str!("../../docs/order_id_of.md")]
     #[must_use]
     pub fn id(&self) -> OrderId {
         self.placed.id
     }
 
     /// What became of the allocation with this index.
+    #[doc = include_str!("../../docs/order_progress.md")]
     #[must_use]
     pub fn progress(&self, allocation: usize) -> Progress {
         self.progress.get(allocation).copied().unwrap_or_default()
     }
 
     /// How many units of the allocation with this index are still reserved.
+    #[doc = include_str!("../../docs/order_reserved.md")]
     #[must_use]
     pub fn reserved(&self, allocation: usize) -> Quantity {
         let progress = self.progress(allocation);
@@ -327,6 +382,7 @@ impl Order {
     }
 
     /// What became of a line: (still reserved, its progress).
+    #[doc = include_str!("../../docs/order_line.md")]
     #[must_use]
     pub fn line(&self, line: usize) -> (Quantity, Progress) {
         let mut reserved = 0;

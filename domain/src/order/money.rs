@@ -5,6 +5,7 @@ use crate::Amount;
 // back, is due to be refunded. Every payment, cancellation, expiry and return goes through it.
 impl Order {
     /// What the customer owes in all, in minor units: the price of everything neither cancelled nor returned.
+    #[doc = include_str!("../../docs/order_owed.md")]
     #[must_use]
     pub fn owed(&self) -> Amount {
         let mut owed = self.placed.total();
@@ -16,6 +17,7 @@ impl Order {
     }
 
     /// What is still to be paid, in minor units; nothing once the order is paid, cancelled or expired.
+    #[doc = include_str!("../../docs/order_due.md")]
     #[must_use]
     pub fn due(&self) -> Amount {
         match self.status {
@@ -25,6 +27,7 @@ impl Order {
     }
 
     /// What was paid beyond what is owed and not yet paid back, in minor units.
+    #[doc = include_str!("../../docs/order_refund_due.md")]
     #[must_use]
     pub fn refund_due(&self) -> Amount {
         (self.paid_amount - self.owed()).max(0) - self.refunded_amount

@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// What a buyer asks for.
+#[doc = include_str!("../../docs/place_order_type.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaceOrder {
     /// In which shop.
@@ -30,6 +31,7 @@ pub struct PlaceOrder {
 }
 
 /// An order priced and ready to be allocated.
+#[doc = include_str!("../../docs/quote.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quote {
     /// Of the shop.
@@ -43,8 +45,25 @@ pub struct Quote {
     priced_at: Sequence,
 }
 
+impl Quote {
+    /// At most how many bytes the order will take in the journal: what one group may hold has a bound. The holds that become its
+    /// own have `held` allocations in all.
+    #[must_use]
+    pub fn bytes_max(&self, request: &PlaceOrder, held: usize) -> usize {
+        // Three numbers of a line (product, quantity, price), three of an allocation, four of a release; each at most 9 bytes.
+        const HEAD: usize = 128;
+        const LINE: usize = 27;
+        const RELEASE: usize = 36;
+        let allocations = |line: &Line| self.candidates.len().min(line.quantity as usize);
+        let lines: usize = self.lines.iter().map(|line| LINE + LINE * allocations(line)).sum();
+        let holds = HEAD * request.reservations.len() + (LINE + RELEASE) * held;
+        HEAD + lines + holds + request.details.as_deref().map_or(0, Details::bytes)
+    }
+}
+
 impl PlaceOrder {
     /// An order of these lines from a shop, and nothing else.
+    #[doc = include_str!("../../docs/place_order_new.md")]
     #[must_use]
     pub fn new(shop: ShopId, lines: Vec<LineQuantity>) -> Self {
         Self {
@@ -62,6 +81,7 @@ impl PlaceOrder {
     ///
     /// # Errors
     /// A field out of range, or a product that this shop cannot sell now.
+    #[doc = include_str!("../../docs/place_order_quote.md")]
     pub fn quote(&self, catalogue: &Catalogue, priced_at: Sequence) -> Result<Quote, Refusal> {
         let shop = catalogue.shop(self.shop)?;
         self.check_reservations()?;
@@ -146,12 +166,14 @@ impl PlaceOrder {
 
 impl Quote {
     /// The lines as (product, quantity), for the planner.
+    #[doc = include_str!("../../docs/quote_wanted.md")]
     #[must_use]
     pub fn wanted(&self) -> Vec<(ProductId, Quantity)> {
         self.lines.iter().map(|line| (line.product, line.quantity)).collect()
     }
 
     /// The order, once every line is allocated. The decision that adopts what was reserved and claimed for it.
+    #[doc = include_str!("../../docs/quote_place.md")]
     #[must_use]
     pub fn place(
         self,

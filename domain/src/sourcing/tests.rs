@@ -142,6 +142,22 @@ fn held_units_count_first_and_once() {
     assert_eq!(demands, [demand(0, 7, 2), demand(2, 9, 1)]);
 }
 
+/// docs/decisions/0007: a hold's promise is kept, and the rule is for what is still to be found.
+#[test]
+fn what_is_held_stays_where_it_is_and_the_rule_is_for_the_rest() {
+    let lines = [(ProductId(7), 3), (ProductId(8), 2)];
+    let (allocations, demands) = use_held(&lines, &[held(7, 3, 2)]);
+    assert_eq!(allocations[0].warehouse, WarehouseId(1));
+    let there = |key: StockKey| if key.warehouse == WarehouseId(2) { 5 } else { 0 };
+    for sourcing in [sourcing(Rule::SingleWarehouse, true), sourcing(Rule::Priority, false)] {
+        let asked = [WarehouseId(1), WarehouseId(2)];
+        let rest = plan(sourcing, &asked, &demands, &mut { there });
+        let from = |allocation: &Allocation| (allocation.line, allocation.warehouse.0);
+        assert_eq!(rest.allocations.iter().map(from).collect::<Vec<_>>(), [(0, 2), (1, 2)]);
+        assert!(rest.shortages.is_empty(), "held units count first: the order is not short");
+    }
+}
+
 #[test]
 fn held_units_of_one_entry_serve_two_lines_no_further_than_they_go() {
     let lines = [(ProductId(7), 3), (ProductId(7), 3)];

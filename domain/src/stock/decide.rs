@@ -10,6 +10,7 @@ impl Stock {
     ///
     /// # Errors
     /// [`Refusal::InsufficientStock`] with what could be given, never half a take; or a take of nothing.
+    #[doc = include_str!("../../docs/stock_take.md")]
     pub fn take(
         &self,
         stock: StockKey,
@@ -39,6 +40,7 @@ impl Stock {
     ///
     /// # Errors
     /// A count or limit below what is already promised, or a field out of range.
+    #[doc = include_str!("../../docs/stock_decide.md")]
     pub fn decide(
         &self,
         stock: StockKey,

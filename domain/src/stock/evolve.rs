@@ -4,6 +4,7 @@ use crate::{Owner, Quantity};
 impl Stock {
     /// Moves the state by what happened. Total on everything that `take`, `decide` and the owners' decisions emit; arithmetic
     /// is checked, so an event that could not have happened stops the process instead of corrupting the count.
+    #[doc = include_str!("../../docs/stock_evolve.md")]
     pub fn evolve(&mut self, event: &StockEvent) {
         match event {
             StockEvent::Taken { owner, take, .. } => self.taken(*owner, *take),

@@ -3,6 +3,7 @@
 //! Every change comes as one of a few primitive moves: a *take* (refusable, with an exact undo), a *give* (never refused), a
 //! recount or a policy. A stock knows who holds how many of its reserved units, but not until when: only the owner knows, so
 //! a payment is one event in one place.
+#![doc = include_str!("../../docs/stock_module.md")]
 
 mod decide;
 mod evolve;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Owner, Quantity, Step, StockKey, Timestamp};
 
 /// The state of one stock.
+#[doc = include_str!("../../docs/stock.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
     /// Units that are physically there.
@@ -34,6 +36,7 @@ pub struct Stock {
 }
 
 /// A move that a stock may refuse. Each names its owner and step in [`StockEvent`], and can be undone exactly.
+#[doc = include_str!("../../docs/take.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Take {
     /// Promise units to the owner, under the owner's own entry.
@@ -61,6 +64,7 @@ pub enum Take {
 }
 
 /// A move that follows from a decision. Never refused, done once for each (owner, step) that decided it.
+#[doc = include_str!("../../docs/give.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Give {
     /// Reserved units are free again.
@@ -100,6 +104,7 @@ pub enum Give {
 }
 
 /// What a caller asks of one stock outside any workflow.
+#[doc = include_str!("../../docs/stock_command.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StockCommand {
     /// What was counted on the shelf.
@@ -119,6 +124,7 @@ pub enum StockCommand {
 }
 
 /// What happened at a stock.
+#[doc = include_str!("../../docs/stock_event.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StockEvent {
     /// A take was granted. Open until the owner's decision adopts it or it is undone.
@@ -182,6 +188,7 @@ pub enum StockEvent {
 
 impl StockEvent {
     /// Where it happened.
+    #[doc = include_str!("../../docs/stock_event_stock.md")]
     #[must_use]
     pub fn stock(&self) -> StockKey {
         match self {
@@ -192,16 +199,29 @@ impl StockEvent {
             | Self::PolicyChanged { stock, .. } => *stock,
         }
     }
+
+    /// The entry under which fewer units, or none, are reserved after it.
+    #[must_use]
+    pub fn freed(&self) -> Option<Owner> {
+        match self {
+            Self::Taken { take: Take::Consume { entry, .. }, .. }
+            | Self::Given { give: Give::Release { entry, .. }, .. } => Some(*entry),
+            Self::Undone { owner, take: Take::Reserve { .. }, .. } => Some(*owner),
+            _ => None,
+        }
+    }
 }
 
 impl Stock {
     /// Units that can be promised now: `max(0, on_hand - reserved - safety_stock + backorder_limit)`.
+    #[doc = include_str!("../../docs/stock_available.md")]
     #[must_use]
     pub fn available(&self) -> Quantity {
         (self.on_hand + self.backorder_limit).saturating_sub(self.reserved + self.safety_stock)
     }
 
     /// Units that can leave the shelf without touching what is promised. Safety stock may be moved: it limits promises.
+    #[doc = include_str!("../../docs/stock_removable.md")]
     #[must_use]
     pub fn removable(&self) -> Quantity {
         let free = (self.on_hand + self.backorder_limit).saturating_sub(self.reserved);
@@ -209,6 +229,7 @@ impl Stock {
     }
 
     /// How many units are reserved under `entry`.
+    #[doc = include_str!("../../docs/reserved_for.md")]
     #[must_use]
     pub fn reserved_for(&self, entry: Owner) -> Quantity {
         self.entries.get(&entry).copied().unwrap_or(0)

@@ -94,7 +94,11 @@ impl World {
                 let transfer = self.transfers.get_mut(&event.transfer());
                 transfer.expect("it was dispatched").evolve(event);
             }
-            Event::Adjustment(_) | Event::IdsLeased { .. } => {}
+            Event::Adjustment(_)
+            | Event::IdsLeased { .. }
+            | Event::Account(_)
+            | Event::Clock(_)
+            | Event::Origin(_) => {}
         }
         match part(&event) {
             Part::Taken(owner, step, _) => {

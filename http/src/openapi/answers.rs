@@ -33,6 +33,9 @@ pub(crate) struct One<T>(PhantomData<T>);
 /// 200 with a page of things.
 pub(crate) struct Many<T>(PhantomData<T>);
 
+/// 200 with a page of what happened: there is always a next one.
+pub(crate) struct Feed<T>(PhantomData<T>);
+
 /// 201 with a new thing, and where it is.
 pub(crate) struct Made<T>(PhantomData<T>);
 
@@ -75,24 +78,37 @@ impl<T: ToSchema> IntoResponses for One<T> {
 
 impl<T: ToSchema> IntoResponses for Many<T> {
     fn responses() -> Responses {
-        let list = json!({
-            "type": "object",
-            "properties": {
-                "data": {"type": "array", "items": to::<T>()},
-                "next_cursor": {
-                    "type": ["string", "null"],
-                    "description": "The `cursor` of the next page; null at the end.",
-                },
-            },
-            "required": ["data", "next_cursor"],
+        let cursor = json!({
+            "type": ["string", "null"],
+            "description": "The `cursor` of the next page; null at the end.",
         });
-        let mut page = with_json("A page.", &list);
-        page["headers"] = json!({"Link": {
-            "description": "Where the next page is, `rel=\"next\"`; absent at the end.",
-            "schema": {"type": "string"},
-        }});
-        responses(json!({"200": page}))
+        page::<T>(&cursor, "Where the next page is, `rel=\"next\"`; absent at the end.")
     }
+}
+
+impl<T: ToSchema> IntoResponses for Feed<T> {
+    fn responses() -> Responses {
+        let cursor = json!({
+            "type": "string",
+            "description": "The `cursor` of the next page; never null, because more will happen.",
+        });
+        page::<T>(&cursor, "Where the next page is, `rel=\"next\"`.")
+    }
+}
+
+/// 200 with a page: what its cursor is, and its `Link`.
+fn page<T: ToSchema>(next_cursor: &Value, link: &str) -> Responses {
+    let list = json!({
+        "type": "object",
+        "properties": {
+            "data": {"type": "array", "items": to::<T>()},
+            "next_cursor": next_cursor,
+        },
+        "required": ["data", "next_cursor"],
+    });
+    let mut page = with_json("A page.", &list);
+    page["headers"] = json!({"Link": {"description": link, "schema": {"type": "string"}}});
+    responses(json!({"200": page}))
 }
 
 impl<T: ToSchema> IntoResponses for Made<T> {
@@ -219,6 +235,6 @@ impl IntoParams for IfMatch {
 }
 
 /// Parameters as the document writes them.
-pub(super) fn parameters(json: Value) -> Vec<Parameter> {
+pub(crate) fn parameters(json: Value) -> Vec<Parameter> {
     serde_json::from_value(json).expect("it is written here, and the document's tests build it")
 }

@@ -18,6 +18,7 @@ use utoipa::{
 };
 
 use crate::{
+    events::TYPES,
     fields, money,
     problem::{Code, Problem},
     query::ID_MAX,
@@ -67,15 +68,14 @@ macro_rules! kinds {
     )*};
 }
 
+pub(super) use {kind, kinds};
+
 kinds! {
     /// The number of a thing, unique among its kind.
     Id {"type": "integer", "format": "int64", "minimum": 1, "maximum": ID_MAX, "examples": [1]}
 
     /// Which change of a thing this is.
     Version {"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX, "examples": [3]}
-
-    /// The number of an event, in the order in which things happened.
-    EventNumber {"type": "integer", "format": "int64", "minimum": 0, "examples": [42]}
 
     /// How many units are asked for.
     Quantity {"type": "integer", "format": "int64", "minimum": 1, "maximum": QUANTITY_MAX, "examples": [2]}
@@ -163,10 +163,44 @@ kinds! {
     /// How far a transfer has come.
     TransferStatus {"type": "string", "enum": ["in_transit", "completed", "cancelled"], "examples": ["in_transit"]}
 
+    /// What happened. Clients ignore what they do not know.
+    EventType {"type": "string", "enum": TYPES, "examples": ["order.placed"]}
+
+    /// A place in the journal: of an event, or of the last one that was read.
+    Position {"type": "string", "pattern": "^[0-9]{1,20}$", "examples": ["42"]}
+
+    /// Types of events: one, or all of a group.
+    EventTypes {"type": "string", "enum": type_filters(), "examples": ["order.*"]}
+
+    /// Something that events are about: a kind and its id; of a stock, its warehouse and its product.
+    Entity {
+        "type": "string",
+        "pattern": "^((order|product|shop|warehouse|reservation|transfer|adjustment|customer)/[1-9][0-9]{0,14}|stock/[1-9][0-9]{0,14}/[1-9][0-9]{0,14})$",
+        "examples": ["stock/1/3"],
+    }
+
+    /// A moment that is past, or a place in the journal.
+    AsOf {
+        "oneOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "integer", "format": "int64", "minimum": 0, "maximum": ID_MAX},
+        ],
+        "examples": ["2026-01-31T12:00:00Z"],
+    }
+
     /// Whether units are held.
     ReservationStatus {
         "type": "string", "enum": ["active", "released", "expired", "converted"], "examples": ["active"],
     }
+}
+
+/// What `type` takes: each type, and each group of them.
+fn type_filters() -> Vec<String> {
+    let groups = TYPES.iter().filter_map(|name| Some(format!("{}.*", name.split_once('.')?.0)));
+    let mut filters: Vec<String> = groups.collect();
+    filters.dedup();
+    filters.extend(TYPES.iter().map(|name| (*name).to_owned()));
+    filters
 }
 
 /// Digits, and perhaps decimals.
@@ -224,6 +258,11 @@ kind!(Problem, "Problem", "Why the answer is not what was asked for (RFC 9457)."
         "code": code(),
         "request_id": {"type": "string", "description": "The `X-Request-Id` of the answer."},
         "errors": {"type": "array", "items": fault(), "description": "Each thing that is wrong, and where."},
+        "reservations": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/LiveReservation"},
+            "description": "Of a recount below what is reserved: the newest reservations in the way.",
+        },
     },
     "required": ["type", "title", "status", "detail", "code"],
     "examples": [{

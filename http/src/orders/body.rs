@@ -128,6 +128,7 @@ impl Names {
     /// Where the body names what a refusal is about.
     pub(crate) fn locate(&self, named: Named<'_>) -> Option<String> {
         match named {
+            Named::Thing("customer", _) => Some("/customer_id".to_owned()),
             Named::Thing("shop", _) => Some("/shop_id".to_owned()),
             Named::Thing("reservation", id) => {
                 let at = self.reservations.iter().position(|known| known.0 == id)?;

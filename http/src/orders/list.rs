@@ -5,11 +5,17 @@ use stockade_domain::{
     order::{Order, Status},
 };
 
+use serde_json::json;
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
+
 use super::view::OrderView;
 use crate::{
     answer,
     openapi::{
-        answers::{Many, Paging},
+        answers::{Many, Paging, parameters},
         kinds,
     },
     page::{List, Page, Top},
@@ -22,12 +28,34 @@ use crate::{
 const CHUNK: usize = 512;
 
 /// When it was placed, and its id to break ties.
-type Rank = (u64, u64);
+pub(super) type Rank = (u64, u64);
+
+/// What a list is sorted by, and whether it descends.
+pub(super) type Sorted = (Sort, bool);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
+pub(super) enum Sort {
     Id,
     PlacedAt,
+}
+
+/// The parameters of every list of orders: which, and in what order.
+pub(super) struct Filters;
+
+impl IntoParams for Filters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        parameters(json!([
+            {"name": "customer_id", "in": "query", "description": "Of this customer.", "schema": {"$ref": "#/components/schemas/Id"}},
+            {"name": "shop_id", "in": "query", "description": "Of this shop.", "schema": {"$ref": "#/components/schemas/Id"}},
+            {"name": "product_id", "in": "query", "description": "With this product.", "schema": {"$ref": "#/components/schemas/Id"}},
+            {"name": "status", "in": "query", "description": "In this state.", "schema": {"$ref": "#/components/schemas/OrderStatus"}},
+            {"name": "reference", "in": "query", "description": "With this reference.", "schema": {"type": "string"}},
+            {"name": "placed_after", "in": "query", "description": "Placed after this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
+            {"name": "placed_before", "in": "query", "description": "Placed before this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
+            {"name": "updated_after", "in": "query", "description": "Changed after this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
+            {"name": "sort", "in": "query", "description": "`id` unless said otherwise; `-` in front turns it round.", "schema": {"$ref": "#/components/schemas/OrderSort"}},
+        ]))
+    }
 }
 
 /// `GET /orders`.
@@ -36,15 +64,7 @@ enum Sort {
     params(
         Paging,
         ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
-        ("customer_id" = kinds::Id, Query, description = "Of this customer."),
-        ("shop_id" = kinds::Id, Query, description = "Of this shop."),
-        ("product_id" = kinds::Id, Query, description = "With this product."),
-        ("status" = kinds::OrderStatus, Query, description = "In this state."),
-        ("reference" = String, Query, description = "With this reference."),
-        ("placed_after" = crate::time::Time, Query, description = "Placed after this moment."),
-        ("placed_before" = crate::time::Time, Query, description = "Placed before this moment."),
-        ("updated_after" = crate::time::Time, Query, description = "Changed after this moment."),
-        ("sort" = kinds::OrderSort, Query, description = "`id` unless said otherwise; `-` in front turns it round."),
+        Filters,
     ),
     responses(Many<OrderView<'static>>),
 )]
@@ -71,17 +91,15 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
         let search = move || search(&engine, &filter, (sort, descending), after, look_for);
         web::block(search).await.map_err(Problem::no_thread)?
     };
-    let position = |order: &Order| {
-        let (key, id) = sort.rank(order);
-        [key.to_be_bytes(), id.to_be_bytes()].concat()
-    };
+    let position = |order: &Order| write_rank(sort.rank(order));
     Ok(page.answer(&req, &found, position, |order| OrderView::of(engine, order)))
 }
 
-fn search(
+/// The first orders that fit, behind `after`.
+pub(super) fn search(
     engine: &Engine,
     filter: &OrderFilter,
-    (sort, descending): (Sort, bool),
+    (sort, descending): Sorted,
     after: Option<Rank>,
     look_for: usize,
 ) -> Vec<Order> {
@@ -100,7 +118,7 @@ fn search(
 }
 
 impl Sort {
-    fn rank(self, order: &Order) -> Rank {
+    pub(super) fn rank(self, order: &Order) -> Rank {
         match self {
             Self::Id => (0, order.id().0),
             Self::PlacedAt => (order.placed.at.0, order.id().0),
@@ -108,12 +126,16 @@ impl Sort {
     }
 }
 
-fn read_rank(bytes: &[u8]) -> Option<Rank> {
+pub(super) fn write_rank((key, id): Rank) -> Vec<u8> {
+    [key.to_be_bytes(), id.to_be_bytes()].concat()
+}
+
+pub(super) fn read_rank(bytes: &[u8]) -> Option<Rank> {
     let (key, id) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*key), u64::from_be_bytes(id.try_into().ok()?)))
 }
 
-fn sort(params: &mut Params) -> (Sort, bool) {
+pub(super) fn sort(params: &mut Params) -> Sorted {
     let sort = params.read("sort", "id or placed_at, perhaps with - in front", |text| match text {
         "id" => Some((Sort::Id, false)),
         "-id" => Some((Sort::Id, true)),
@@ -124,7 +146,7 @@ fn sort(params: &mut Params) -> (Sort, bool) {
     sort.unwrap_or((Sort::Id, false))
 }
 
-fn filter(params: &mut Params) -> OrderFilter {
+pub(super) fn filter(params: &mut Params) -> OrderFilter {
     OrderFilter {
         customer: params.id("customer_id").map(CustomerId),
         shop: params.id("shop_id").map(ShopId),

@@ -5,7 +5,7 @@ use stockade_actors::Engine;
 use stockade_domain::{
     CustomerId, OrderId, ProductId, Quantity, ShopId, WarehouseId,
     catalogue::{Attributes, Product},
-    order::{Order, Parcel, Payment, Return, Shipment},
+    order::{Details, Order, Parcel, Payment, Return, Shipment},
 };
 
 use utoipa::{
@@ -24,6 +24,10 @@ use crate::{
 pub(crate) struct OrderView<'a> {
     order: &'a Order,
     products: Vec<Option<Arc<Product>>>,
+    /// What is personal in them is opened for this view alone.
+    details: Option<Cow<'a, Details>>,
+    /// With the words that people wrote.
+    words: bool,
 }
 
 impl<'a> OrderView<'a> {
@@ -31,12 +35,20 @@ impl<'a> OrderView<'a> {
     pub(crate) fn of(engine: &Engine, order: &'a Order) -> Self {
         let catalogue = engine.catalogue();
         let name = |line: &stockade_domain::order::Line| catalogue.product(line.product).cloned();
-        Self { order, products: order.placed.lines.iter().map(name).collect() }
+        let products = order.placed.lines.iter().map(name).collect();
+        Self { order, products, details: engine.order_details(order), words: true }
+    }
+
+    /// The order as its events show it: no personal data but ids, and nothing that may read differently tomorrow.
+    pub(crate) fn told(order: &'a Order) -> Self {
+        let details = order.placed.details.as_deref().map(Cow::Borrowed);
+        Self { order, products: vec![None; order.placed.lines.len()], details, words: false }
     }
 
     /// Another state of the same order.
-    pub(crate) fn at<'b>(&self, order: &'b Order) -> OrderView<'b> {
-        OrderView { order, products: self.products.clone() }
+    pub(crate) fn at<'b>(&'b self, order: &'b Order) -> OrderView<'b> {
+        let details = self.details.as_deref().map(Cow::Borrowed);
+        OrderView { order, products: self.products.clone(), details, words: self.words }
     }
 }
 
@@ -91,11 +103,16 @@ struct Whole<'a> {
     returns: Each<'a, Return>,
     #[schema(value_type = Vec<String>)]
     allowed_transitions: &'static [&'static str],
-    cancel_reason: Option<&'a str>,
-    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    cancel_reason: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    note: Option<Option<&'a str>>,
     reference: Option<&'a str>,
-    #[schema(value_type = Texts)]
-    metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Texts, required = true)]
+    metadata: Option<Metadata<'a>>,
     created_at: Time,
     updated_at: Time,
     #[schema(value_type = kinds::Version)]
@@ -110,7 +127,11 @@ struct Whole<'a> {
 struct LineView<'a> {
     #[schema(value_type = kinds::Id)]
     product_id: ProductId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = true)]
     sku: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = true)]
     name: Option<&'a str>,
     #[schema(value_type = kinds::Count)]
     quantity: Quantity,
@@ -143,6 +164,8 @@ struct AllocationView {
 struct Each<'a, T> {
     order: &'a Order,
     things: &'a [T],
+    /// With the words that people wrote.
+    words: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -177,7 +200,9 @@ struct ShipmentView<'a> {
 struct ReturnView<'a> {
     lines: Vec<ParcelView>,
     restocked: bool,
-    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    reason: Option<Option<&'a str>>,
     returned_at: Time,
 }
 
@@ -209,11 +234,11 @@ impl Serialize for Metadata<'_> {
 
 /// One thing that happened, as clients read it.
 trait Happened {
-    fn show(&self, order: &Order) -> impl Serialize;
+    fn show(&self, order: &Order, words: bool) -> impl Serialize;
 }
 
 impl Happened for Payment {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, _: bool) -> impl Serialize {
         PaymentView {
             amount: Money(self.amount, order.placed.currency),
             method: self.method.as_deref(),
@@ -224,7 +249,7 @@ impl Happened for Payment {
 }
 
 impl Happened for Shipment {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, _: bool) -> impl Serialize {
         ShipmentView {
             lines: parcels(order, &self.parcels),
             carrier: self.carrier.as_deref(),
@@ -235,11 +260,11 @@ impl Happened for Shipment {
 }
 
 impl Happened for Return {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, words: bool) -> impl Serialize {
         ReturnView {
             lines: parcels(order, &self.parcels),
             restocked: self.restocked,
-            reason: self.reason.as_deref(),
+            reason: words.then_some(self.reason.as_deref()),
             returned_at: Time(self.at),
         }
     }
@@ -249,7 +274,7 @@ impl<T: Happened> Serialize for Each<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(Some(self.things.len()))?;
         for thing in self.things {
-            all.serialize_element(&thing.show(self.order))?;
+            all.serialize_element(&thing.show(self.order, self.words))?;
         }
         all.end()
     }
@@ -311,9 +336,9 @@ impl OrderView<'_> {
 
 impl Serialize for OrderView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let order = self.order;
+        let (order, words) = (self.order, self.words);
         let placed = &*order.placed;
-        let details = placed.details.as_deref();
+        let details = self.details.as_deref();
         let history = order.history.as_deref();
         let money = |amount| Money(amount, placed.currency);
         let whole = Whole {
@@ -331,14 +356,15 @@ impl Serialize for OrderView<'_> {
             placed_at: Time(placed.at),
             paid_at: order.paid_at.map(Time),
             closed_at: order.closed_at.map(Time),
-            payments: Each { order, things: &order.payments },
-            shipments: Each { order, things: history.map_or(&[], |history| &history.shipments) },
-            returns: Each { order, things: history.map_or(&[], |history| &history.returns) },
+            payments: Each { order, things: &order.payments, words },
+            shipments: Each { order, things: history.map_or(&[], |h| &h.shipments), words },
+            returns: Each { order, things: history.map_or(&[], |h| &h.returns), words },
             allowed_transitions: order.allowed_transitions(),
-            cancel_reason: history.and_then(|history| history.cancel_reason.as_deref()),
-            note: details.and_then(|details| details.note.as_deref()),
+            cancel_reason: words
+                .then(|| history.and_then(|history| history.cancel_reason.as_deref())),
+            note: words.then(|| details.and_then(|details| details.note.as_deref())),
             reference: details.and_then(|details| details.reference.as_deref()),
-            metadata: Metadata(details.map(|details| &details.metadata)),
+            metadata: words.then(|| Metadata(details.map(|details| &details.metadata))),
             created_at: Time(placed.at),
             updated_at: Time(order.updated_at),
             version: order.version,

@@ -29,17 +29,20 @@ pub(crate) struct ProductView<'a> {
     currency: &'static str,
     #[schema(value_type = Status)]
     status: &'static str,
-    #[schema(value_type = kinds::Count)]
-    stock: Quantity,
-    #[schema(value_type = kinds::Count)]
-    available: Quantity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = kinds::Count, required = true)]
+    stock: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = kinds::Count, required = true)]
+    available: Option<Quantity>,
     #[schema(value_type = Vec<kinds::Id>)]
     shop_ids: &'a BTreeSet<ShopId>,
     #[schema(value_type = Texts)]
     attributes: &'a Attributes,
     reference: Option<&'a str>,
-    #[schema(value_type = Texts)]
-    metadata: &'a Attributes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Texts, required = true)]
+    metadata: Option<&'a Attributes>,
     created_at: Time,
     updated_at: Time,
     #[schema(value_type = kinds::Version)]
@@ -50,6 +53,12 @@ impl<'a> ProductView<'a> {
     /// The product with what there is of it, and what can be ordered of it: of `shop`, or of all active warehouses.
     pub(crate) fn of(engine: &Engine, product: &'a Product, shop: Option<&Arc<Shop>>) -> Self {
         let (stock, available) = engine.product_stock(product.id, shop);
+        let (stock, available) = (Some(stock), Some(available));
+        Self { stock, available, metadata: Some(&product.metadata), ..Self::told(product) }
+    }
+
+    /// The product as its events show it: what there is of it is told by others, and the caller's own data by nobody.
+    pub(crate) fn told(product: &'a Product) -> Self {
         Self {
             id: product.id,
             sku: &product.sku,
@@ -58,12 +67,12 @@ impl<'a> ProductView<'a> {
             price: Money(product.price, product.currency),
             currency: product.currency.code(),
             status: if product.archived { "archived" } else { "active" },
-            stock,
-            available,
+            stock: None,
+            available: None,
             shop_ids: &product.shops,
             attributes: &product.attributes,
             reference: product.reference.as_deref(),
-            metadata: &product.metadata,
+            metadata: None,
             created_at: Time(product.created_at),
             updated_at: Time(product.updated_at),
             version: product.version,
@@ -72,6 +81,6 @@ impl<'a> ProductView<'a> {
 
     /// Units on hand in all warehouses.
     pub(crate) fn stock(&self) -> Quantity {
-        self.stock
+        self.stock.unwrap_or(0)
     }
 }

@@ -87,6 +87,10 @@ fn other_methods_are_405_and_say_which_there_are() {
         ("/v1/stock/adjustments", "GET", "POST, OPTIONS"),
         ("/v1/warehouses/transfer", "GET", "POST, OPTIONS"),
         ("/v1/warehouses/1/stock/1", "DELETE", "GET, HEAD, PUT, PATCH, OPTIONS"),
+        ("/v1/products/batch", "GET", "POST, OPTIONS"),
+        ("/v1/events", "POST", "GET, HEAD, OPTIONS"),
+        ("/v1/order-details", "POST", "GET, HEAD, OPTIONS"),
+        ("/v1/warehouses/1/stock/1/explain", "PUT", "GET, HEAD, OPTIONS"),
         ("/livez", "POST", "GET, HEAD, OPTIONS"),
     ] {
         let body = (method == "POST" || method == "PUT").then_some("{}");
@@ -212,12 +216,14 @@ fn shutdown_finishes_what_is_under_way_and_leaves_the_engine_alone() {
     let mut stream = TcpStream::connect(server.address).unwrap();
     let body = r#"{"product_id": 1, "quantity": 2}"#;
     let head = format!(
-        "POST /v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // The server has taken the connection once it answers another.
-    server.get("/livez").is(200);
+    // The server has taken the request once it asks for the body.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     std::thread::scope(|scope| {
         let stopping = scope.spawn(|| server.stop());
         stream.write_all(body.as_bytes()).unwrap();

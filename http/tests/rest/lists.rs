@@ -1,5 +1,6 @@
 //! Lists: pages, cursors, filters, orders.
 
+use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -154,4 +155,69 @@ fn orders_are_found_by_what_they_are() {
     assert_eq!(walk(&server, "/v1/orders?limit=1&sort=-placed_at", |_| ()), [c, b, a]);
     assert_eq!(walk(&server, "/v1/orders?limit=2", |_| ()), sorted(vec![a, b, c]));
     assert_eq!(walk(&server, "/v1/orders?limit=1&customer_id=7", |_| ()), sorted(vec![a, c]));
+}
+
+#[test]
+fn a_cursor_that_was_tampered_with_is_another_page_or_refused() {
+    let server = Server::start();
+    for _ in 0..3 {
+        let product = server.product("1.00", 9);
+        server.order(product, 1);
+        server.post("/v1/shops", r#"{"name": "s"}"#).is(201);
+        server.post("/v1/warehouses", r#"{"name": "w"}"#).is(201);
+        let hold = format!(r#"{{"product_id": {product}, "quantity": 1}}"#);
+        server.post("/v1/reservations", hold).is(201);
+        let moved = format!(
+            r#"{{"product_id": {product}, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1}}"#
+        );
+        server.post("/v1/warehouses/transfer", moved).is(201);
+    }
+    server.post("/v1/orders/1/payments", "{}").is(201);
+    let lists = [
+        "products?",
+        "products?sort=name",
+        "products?sort=-price",
+        "products?sort=created_at",
+        "products?q=ruler&in_stock=true",
+        "orders?",
+        "orders?sort=-placed_at",
+        "orders?product_id=1&sort=-id",
+        "orders?status=paid",
+        "orders/1/events?",
+        "stock?",
+        "stock?below=100",
+        "shops?",
+        "warehouses?",
+        "transfers?",
+        "reservations?",
+    ];
+    let cursor = |list: &&str| {
+        let page = server.get(&format!("/v1/{list}&limit=1")).is(200);
+        page["next_cursor"]
+            .as_str()
+            .map(|cursor| (format!("/v1/{list}&cursor="), cursor.to_owned()))
+    };
+    let cursors: Vec<(String, String)> = lists.iter().filter_map(cursor).collect();
+    assert!(cursors.len() >= lists.len() - 2, "most lists have a second page: {cursors:?}");
+    // Behind the hash of the filters stands the position, which a client can write as it likes.
+    let forged = vec(prop_oneof![any::<u8>(), Just(0), Just(0xff)], 0..40);
+    let case = (select(cursors), 0..=16_usize, forged);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(400));
+    let checked = runner.run(&case, |((list, cursor), kept, forged)| {
+        let position: String = forged.iter().map(|byte| format!("{byte:02x}")).collect();
+        let answer = server.get(&format!("{list}{}{position}", &cursor[..kept]));
+        match answer.status {
+            200 => prop_assert!(answer.json["data"].is_array()),
+            422 => prop_assert_eq!(&answer.json["code"], "cursor_invalid"),
+            status => prop_assert!(false, "{status}: {}", answer.text),
+        }
+        Ok(())
+    });
+    checked.unwrap();
+    for (list, cursor) in lists.iter().filter_map(cursor) {
+        for position in ["ff".repeat(8), "ff".repeat(16), "00".repeat(8), "00".repeat(16)] {
+            let status = server.get(&format!("{list}{}{position}", &cursor[..16])).status;
+            assert!(matches!(status, 200 | 422), "{list} {position}: {status}");
+        }
+    }
 }

@@ -109,6 +109,8 @@ fn an_order_goes_all_the_way() {
     );
     let line = &shipped["lines"][0];
     assert_eq!((&line["reserved"], &line["shipped"]), (&json!(3), &json!(2)));
+    assert_eq!(shipped["allowed_transitions"], json!(["shipped", "cancelled"]));
+    server.patch(&at("status"), r#"{"status": "returned"}"#).problem(409, "illegal_transition");
     server
         .post(&at("shipments"), r#"{"lines": [{"product_id": 9, "quantity": 1}]}"#)
         .refuses("invalid", "/lines/0/product_id");
@@ -155,6 +157,11 @@ fn a_cancelled_order_frees_its_stock_and_says_so_again() {
     let whole = server.post(&at, r#"{"reason": "no"}"#).is(200);
     assert_eq!((&whole["status"], &whole["cancel_reason"]), (&json!("cancelled"), &json!("no")));
     assert_eq!(server.post(&at, "{}").is(200), whole);
+    let again = |quantity: u32| {
+        server.post(&at, json!({"lines": [{"product_id": 1, "quantity": quantity}]}).to_string())
+    };
+    assert_eq!(again(5).is(200), whole, "all of it means the same");
+    again(1).problem(409, "illegal_transition");
     assert_eq!(server.get("/v1/products/1").is(200)["available"], 5);
     server.post(&format!("/v1/orders/{order}/payments"), "{}").problem(409, "order_not_payable");
 }

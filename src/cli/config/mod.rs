@@ -1,9 +1,11 @@
 //! The configuration: one table of settings, filled from the file, the environment and the flags.
 //!
-//! Every setting is written down once, in [`settings::SETTINGS`]: its name, what it takes, its range. The file, the environment
+//! Every setting is written down once, in [`settings::SETTINGS`] or [`http::SETTINGS`]: its name, what it takes, its range. The file, the environment
 //! and the flags are three ways to spell the same assignments; a later one wins, and each error says where it was spelled.
 
 mod file;
+#[cfg(feature = "http")]
+mod http;
 mod settings;
 
 use std::{
@@ -16,7 +18,7 @@ pub(super) use settings::Settings;
 #[cfg(feature = "http")]
 pub(super) use settings::{AuthMode, LogFormat};
 
-use self::settings::{SETTINGS, Setting, Value};
+use self::settings::{Setting, Value};
 use super::Failure;
 
 /// Read when no other file is named, if it is there.
@@ -78,7 +80,7 @@ impl Settings {
 
     fn assign(&mut self, assignment: Assignment) -> Result<(), Failure> {
         let Assignment { place, name, value } = assignment;
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) else {
+        let Some(setting) = all().find(|setting| setting.name == name) else {
             return Err(Failure::usage(format!("{place}: unknown key {name}{}", meant(&name))));
         };
         (setting.set)(self, &value)
@@ -89,7 +91,7 @@ impl Settings {
     pub(super) fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut section = "";
-        for Setting { name, about, get, .. } in SETTINGS {
+        for Setting { name, about, get, .. } in all() {
             let (its_section, key) = name.split_once('.').unwrap_or(("", name));
             if its_section != section {
                 let gap = if section.is_empty() { "" } else { "\n" };
@@ -104,6 +106,16 @@ impl Settings {
         }
         text
     }
+}
+
+/// Every setting, in the order in which they are printed.
+fn all() -> impl Iterator<Item = &'static Setting> {
+    #[cfg(feature = "http")]
+    let http = http::SETTINGS;
+    // Without a server there is nothing to set up.
+    #[cfg(not(feature = "http"))]
+    let http: &[Setting] = &[];
+    http.iter().chain(settings::SETTINGS)
 }
 
 /// Assignments from the environment, by name, so that errors do not depend on its order.
@@ -126,12 +138,12 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Assignm
 /// What an unknown key was probably meant to be, or else what there is.
 fn meant(name: &str) -> String {
     let (section, key) = name.split_once('.').unwrap_or(("", name));
-    let elsewhere = SETTINGS.iter().find(|setting| setting.name.ends_with(&format!(".{key}")));
+    let elsewhere = all().find(|setting| setting.name.ends_with(&format!(".{key}")));
     if let Some(setting) = elsewhere {
         return format!("; did you mean {}?", setting.name);
     }
     let prefix = format!("{section}.");
-    let mut keys: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+    let mut keys: Vec<_> = all().map(|setting| setting.name).collect();
     if keys.iter().any(|key| key.starts_with(&prefix)) {
         keys.retain(|key| key.starts_with(&prefix));
     }
@@ -160,6 +172,18 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_read_from_text_and_may_be_empty() {
+        let origins = set("http.cors_origins", "https://a.example, http://localhost:3000");
+        let text = origins.unwrap().to_toml();
+        let wanted = "cors_origins = [\"https://a.example\", \"http://localhost:3000\"]";
+        assert!(text.contains(wanted), "{text}");
+        let none = set("http.trusted_proxies", "").unwrap().to_toml();
+        assert!(none.contains("trusted_proxies = []"), "{none}");
+        let proxies = set("http.trusted_proxies", "10.0.0.1,fd00::/8").unwrap().to_toml();
+        assert!(proxies.contains(r#"["10.0.0.1", "fd00::/8"]"#), "{proxies}");
+    }
+
+    #[test]
     fn an_environment_variable_names_section_and_key() {
         let variables = [
             ("STOCKADE_HTTP__LISTEN", "127.0.0.1:1"),
@@ -176,7 +200,22 @@ mod tests {
     fn a_value_out_of_range_says_what_would_be_right() {
         for (name, value) in [
             ("http.listen", "nowhere"),
+            ("http.listen", ""),
             ("http.workers", "0"),
+            ("http.connections_max", "0"),
+            ("http.json_bytes_max", "1023"),
+            ("http.json_bytes_max", "4194305"),
+            ("http.head_timeout_seconds", "301"),
+            ("http.body_timeout_seconds", "0"),
+            ("http.keep_alive_seconds", "3601"),
+            ("http.shutdown_timeout_seconds", "0"),
+            ("http.cors_origins", "*"),
+            ("http.cors_origins", "https://shop.example/"),
+            ("http.trusted_proxies", "10.0.0.0/33"),
+            ("http.user_requests_per_second_max", "0"),
+            ("http.address_requests_per_second_max", "-1"),
+            ("http.logins_per_minute_max", "1000001"),
+            ("http.failed_logins_per_minute_max", "x"),
             ("data.durability", "sometimes"),
             ("data.durability", "interval:0"),
             ("data.checkpoint_seconds", "0"),

@@ -1,5 +1,7 @@
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
+#[cfg(feature = "http")]
+use stockade::http::HttpConfig;
 use stockade::{Config, Durability};
 use tracing_subscriber::EnvFilter;
 
@@ -17,9 +19,8 @@ pub(super) enum Value {
 /// The effective configuration.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Settings {
-    pub(in crate::cli) listen: Vec<SocketAddr>,
-    /// By default as many as fit the cores.
-    pub(in crate::cli) workers: Option<usize>,
+    #[cfg(feature = "http")]
+    pub(in crate::cli) http: HttpConfig,
     pub(in crate::cli) data_dir: PathBuf,
     pub(in crate::cli) in_memory: bool,
     pub(in crate::cli) durability: Durability,
@@ -64,8 +65,8 @@ impl Default for Settings {
     fn default() -> Self {
         let engine = Config::in_memory();
         Self {
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
-            workers: None,
+            #[cfg(feature = "http")]
+            http: super::http::defaults(),
             data_dir: "./stockade-data".into(),
             in_memory: false,
             durability: engine.durability,
@@ -96,21 +97,6 @@ impl Settings {
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "http.listen",
-        about: "addresses to listen on",
-        set: |settings, value| assign(&mut settings.listen, addresses(value)),
-        get: |settings| {
-            let addresses = settings.listen.iter().map(quoted);
-            Some(format!("[{}]", addresses.collect::<Vec<_>>().join(", ")))
-        },
-    },
-    Setting {
-        name: "http.workers",
-        about: "threads that parse and answer requests; by default as many as fit the cores",
-        set: |settings, value| assign(&mut settings.workers, number(value, 1, 256).map(Some)),
-        get: |settings| settings.workers.map(|workers| workers.to_string()),
-    },
     Setting {
         name: "data.dir",
         about: "where the data is",
@@ -187,24 +173,12 @@ pub(super) const SETTINGS: &[Setting] = &[
 const FORMATS: [(&str, LogFormat); 3] =
     [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 
-fn assign<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+pub(super) fn assign<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
     Ok(())
 }
 
-fn addresses(value: &Value) -> Result<Vec<SocketAddr>, String> {
-    let parts: Vec<&str> = match value {
-        Value::Text(text) => text.split(',').collect(),
-        Value::List(list) => list.iter().map(String::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let addresses: Option<Vec<SocketAddr>> =
-        parts.iter().map(|part| part.trim().parse().ok()).collect();
-    let wanted = "must be addresses with a port, such as 127.0.0.1:8080";
-    addresses.filter(|addresses| !addresses.is_empty()).ok_or_else(|| wanted.into())
-}
-
-fn number<T: TryFrom<i64>>(value: &Value, min: i64, max: i64) -> Result<T, String> {
+pub(super) fn number<T: TryFrom<i64>>(value: &Value, min: i64, max: i64) -> Result<T, String> {
     let number = match value {
         Value::Number(number) => Some(*number),
         Value::Text(text) => text.parse().ok(),
@@ -264,7 +238,7 @@ fn level(value: &Value) -> Result<String, String> {
 }
 
 /// As a TOML string.
-fn quoted(text: impl fmt::Display) -> String {
+pub(super) fn quoted(text: impl fmt::Display) -> String {
     toml::Value::String(text.to_string()).to_string()
 }
 

@@ -120,6 +120,11 @@ impl<T: Send + 'static> Journal<T> {
         self.shared.append(group)
     }
 
+    /// The most bytes one group may have: a larger one is [`AppendError::TooLarge`].
+    pub fn group_bytes_max(&self) -> usize {
+        self.shared.group_bytes_max
+    }
+
     /// The last sequence given.
     #[inline]
     pub fn appended(&self) -> Sequence {

@@ -24,6 +24,15 @@ pub const SEGMENT_BYTES_LIMIT: u64 = 1 << 31;
 pub const SEGMENT_BYTES_MIN: u64 = 4096;
 
 /// What *committed* means.
+///
+/// ```
+/// use stockade_storage::Durability;
+///
+/// assert_eq!(Durability::default(), Durability::Sync);
+/// // A power cut may cost the last 50 ms.
+/// let quick = Durability::Interval(std::time::Duration::from_millis(50));
+/// # assert_ne!(quick, Durability::Sync);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
     /// Committed is synced: a power cut loses nothing that was committed.

@@ -94,7 +94,7 @@ pub(crate) struct Shared<T> {
     pub(crate) pool: Arc<Pool<T>>,
     records_max: usize,
     bytes_max: usize,
-    group_bytes_max: usize,
+    pub(crate) group_bytes_max: usize,
 }
 
 impl<T> Shared<T> {

@@ -52,6 +52,10 @@ fn secrets_are_nobody_elses() {
     directory.write_secret("key", b"one").unwrap();
     directory.write_secret("key", b"two").unwrap();
     assert_eq!(directory.read_secret("key").unwrap().as_deref(), Some(&b"two"[..]));
+    let made = || b"made".to_vec();
+    assert_eq!(directory.secret("key", made).unwrap(), b"two", "what is there is not made again");
+    assert_eq!(directory.secret("other", made).unwrap(), b"made");
+    assert_eq!(directory.read_secret("other").unwrap().as_deref(), Some(&b"made"[..]));
     let mode =
         |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(directory.secrets()), 0o700);

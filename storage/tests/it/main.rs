@@ -5,6 +5,7 @@ mod directory;
 mod failing_disk;
 mod golden;
 mod harness;
+mod keyring;
 mod power_cut;
 mod queue;
 mod reading;

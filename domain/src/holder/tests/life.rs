@@ -81,11 +81,11 @@ fn a_hold_that_never_was_is_not_found() {
 }
 
 #[test]
-fn a_claimed_hold_belongs_to_its_order_and_to_nobody_else() {
+fn nobody_else_may_touch_a_hold_that_an_order_has_claimed() {
     let (reservation, order) = (ReservationId(7), OrderId(4));
     let claimed = one().and(Ask::Claim(7, 4)).at(DEADLINE);
     claimed.when(expire(7)).nothing();
-    let refusal = Refusal::ReservationConverted { reservation, order };
+    let refusal = Refusal::ReservationClaimed(reservation);
     for ask in [extend(7, 5_000), let_go(7), Ask::Claim(7, 4), Ask::Claim(7, 5)] {
         claimed.when(ask).refused(refusal.clone());
     }

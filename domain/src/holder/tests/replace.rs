@@ -116,6 +116,20 @@ fn staff_may_hold_a_product_often_but_not_without_end() {
 }
 
 #[test]
+fn a_hold_that_keeps_a_part_still_counts() {
+    let cart = |id: u64, lines: &[(u64, Quantity)]| {
+        let named = PlaceHold { customer: None, owner: Some("b2b".into()), ..request(lines) };
+        Ask::Place(id, named)
+    };
+    let mut given = nobody();
+    for id in 1..=HOLDS_PER_OWNER_MAX as u64 {
+        given = given.and(cart(id, &[(id, 1), (id + 10_000, 1)]));
+    }
+    given.when(cart(5_000, &[(1, 1)])).refused(Refusal::TooManyHolds);
+    given.when(cart(5_000, &[(1, 1), (10_001, 1)])).granted();
+}
+
+#[test]
 fn held_units_are_counted_by_line() {
     let given = nobody().and(in_cart(1, "a", &[(1, 5)])).and(in_cart(2, "a", &[(1, 8), (2, 1)]));
     assert_eq!((hold(&given, 2).held_of(0), hold(&given, 2).held_of(1)), (8, 1));

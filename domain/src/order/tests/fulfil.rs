@@ -85,9 +85,23 @@ fn a_return_is_never_more_than_was_shipped() {
     let back = part.and(take_back(&[(1, 1)]));
     assert_eq!(progress(back.state(), 0), (1, 1, 0, 1));
     back.when(take_back(&[(1, 1)])).invalid("lines");
-    let all = back.and(take_back_all());
+    let all = back.and(take_back(&[(2, 1)]));
     assert_eq!(progress(all.state(), 1), (2, 1, 0, 1));
-    all.when(take_back_all()).invalid("lines");
+    all.when(take_back(&[(2, 1)])).invalid("lines");
+}
+
+#[test]
+fn a_part_that_comes_back_does_not_make_the_order_returned_while_the_rest_is_here() {
+    let part = partially_shipped();
+    part.when(take_back_all()).refused(Refusal::IllegalTransition {
+        from: Status::PartiallyShipped,
+        action: "returned",
+        allowed: vec!["shipped", "cancelled"],
+    });
+    let back = part.and(take_back(&[(1, 1), (2, 1)]));
+    assert_eq!((back.state().status, back.state().refund_due()), (Status::PartiallyShipped, 110));
+    let rest = back.and(ship_all()).and(take_back_all());
+    assert_eq!((rest.state().status, rest.state().refund_due()), (Status::Returned, 230));
 }
 
 #[test]
@@ -128,6 +142,7 @@ fn a_returned_paid_order_owes_the_money_back_once() {
     let all = part.and(refund(None)).and(take_back_all());
     assert_eq!((all.state().status, all.state().refund_due()), (Status::Returned, 130));
     all.when(take_back_all()).nothing();
+    all.when(take_back(&[(1, 2), (2, 3)])).nothing();
     all.when(take_back(&[(1, 1)])).refused(Refusal::IllegalTransition {
         from: Status::Returned,
         action: "returned",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{limits::PAYMENTS_MAX, order::Status};
+use crate::{invariants::Invariant, limits::PAYMENTS_MAX, order::Status};
 
 fn overpayment(due: Amount) -> Refusal {
     Refusal::Overpayment { due }
@@ -145,4 +145,13 @@ fn a_refund_is_paid_back_once() {
     all.when(refund(None)).refused(overpayment(0));
     let more = all.and(cancel_all());
     assert_eq!(more.state().refund_due(), 200, "what was paid back is not owed again");
+}
+
+#[test]
+fn an_order_paid_after_it_expired_breaks_an_invariant() {
+    let mut order = expired().state().clone();
+    order.evolve(&OrderEvent::Paid { order: ID, at: DEADLINE });
+    let mut broken = Vec::new();
+    check_order(&order, &mut |violation| broken.push(violation.invariant));
+    assert_eq!((order.status, broken), (Status::Expired, vec![Invariant::StatusFitsQuantities]));
 }

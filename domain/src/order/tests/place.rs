@@ -7,7 +7,7 @@ use crate::{
         ATTRIBUTES_MAX, LONG_TEXT_MAX, ORDER_LINES_MAX, PAYMENT_DEADLINE_MS_DEFAULT,
         PAYMENT_DEADLINE_MS_MAX, PRICE_MAX, QUANTITY_MAX, TEXT_MAX, TOTAL_MAX,
     },
-    order::{Details, PlaceOrder, Quote, ShipTo},
+    order::{Details, PlaceOrder, Quote, SealedDetails, ShipTo},
     sourcing::{Rule, Sourcing},
     testing::{catalogue, invalid, product, shop, shops, warehouse},
 };
@@ -202,4 +202,26 @@ fn allocations_stand_in_line_order() {
     let all = [take(1, WarehouseId(1)), take(0, WarehouseId(2)), take(0, WarehouseId(1))];
     let placed = quote.place(request, ID, all.to_vec(), NOW);
     assert_eq!(placed.allocations, [all[1], all[2], all[0]]);
+}
+
+#[test]
+fn what_is_personal_in_details_is_told_from_what_is_not() {
+    let reference = || Details { reference: Some("A-1".into()), ..Details::default() };
+    let note = || Details { note: Some("ring twice".into()), ..Details::default() };
+    assert_eq!(Details::default().split(), (None, None));
+    assert_eq!(reference().split(), (Some(reference()), None));
+    assert_eq!(note().split(), (None, Some(note())));
+    let both = Details { reference: reference().reference, ..note() };
+    assert_eq!(both.split(), (Some(reference()), Some(note())));
+}
+
+#[test]
+fn sealed_details_belong_to_the_placing() {
+    let placed = quote(&[(1, 1)]).unwrap().place(order_of(&[(1, 1)]), OrderId(1), vec![], NOW);
+    let mut order = crate::order::Order::new(Arc::new(placed));
+    let before = order.clone();
+    let sealed = crate::account::Sealed([1, 2, 3].into());
+    let personal = Box::new(SealedDetails { key: crate::KeySlot(4), sealed });
+    order.evolve(&OrderEvent::Personal { order: OrderId(1), personal: personal.clone() });
+    assert_eq!(order, crate::order::Order { personal: Some(personal), ..before });
 }

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use super::{Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, Role, Session};
+
+impl Accounts {
+    /// Moves the state by what happened.
+    pub fn evolve(&mut self, event: &AccountEvent) {
+        match event {
+            AccountEvent::Registered(account)
+            | AccountEvent::Updated(account)
+            | AccountEvent::PasswordChanged(account)
+            | AccountEvent::RoleChanged(account)
+            | AccountEvent::Erased(account) => self.put(account),
+            AccountEvent::SessionOpened { account, session } => {
+                let sessions = self.sessions.entry(*account).or_default();
+                sessions.retain(|known| known.expires_at > session.opened_at);
+                sessions.push(*session);
+                self.counts.sessions = self.counts.sessions.max(session.id.0);
+            }
+            AccountEvent::SessionRotated { account, session, token, expires_at, .. } => {
+                let sessions = self.sessions.get_mut(account);
+                let known = sessions.into_iter().flatten().find(|known| known.id == *session);
+                let known = known.expect("a session that rotates is open");
+                (known.token, known.expires_at) = (*token, *expires_at);
+            }
+            AccountEvent::SessionRevoked { account, session, .. } => {
+                let sessions = self.sessions.get_mut(account).expect("a session that ends is open");
+                sessions.retain(|known| known.id != *session);
+                if sessions.is_empty() {
+                    self.sessions.remove(account);
+                }
+            }
+            AccountEvent::SessionsRevoked { account, .. } => {
+                self.sessions.remove(account);
+            }
+            AccountEvent::ApiKeyCreated(key) => {
+                self.counts.api_keys = self.counts.api_keys.max(key.id.0);
+                self.api_keys.insert(key.id, key.clone());
+            }
+            AccountEvent::ApiKeyRevoked { id, .. } => {
+                self.api_keys.remove(id);
+            }
+        }
+    }
+
+    /// Puts back an account and its sessions, in the order of ids.
+    pub fn restore_account(&mut self, account: &Arc<Account>, sessions: Vec<Session>) {
+        self.put(account);
+        if !sessions.is_empty() {
+            self.sessions.insert(account.id, sessions);
+        }
+    }
+
+    /// Puts back the API keys, and how many there ever were.
+    pub fn restore_rest(&mut self, counts: Counts, api_keys: Vec<Arc<ApiKey>>) {
+        self.counts = counts;
+        self.api_keys = api_keys.into_iter().map(|key| (key.id, key)).collect();
+    }
+
+    fn put(&mut self, account: &Arc<Account>) {
+        let things = match account.id {
+            AccountId::Customer(_) => &mut self.customers,
+            AccountId::Account(_) => &mut self.accounts,
+        };
+        let index = account.id.number() as usize - 1;
+        if index == things.len() {
+            things.push(account.clone());
+        } else {
+            let before = std::mem::replace(&mut things[index], account.clone());
+            for login in before.logins() {
+                self.logins.remove(&login);
+            }
+            self.admins -= usize::from(is_admin(&before));
+        }
+        self.logins.extend(account.logins().map(|login| (login, account.id)));
+        self.admins += usize::from(is_admin(account));
+        self.last_key = self.last_key.max(account.key.0);
+    }
+}
+
+fn is_admin(account: &Account) -> bool {
+    account.role == Role::Admin && !account.is_erased()
+}

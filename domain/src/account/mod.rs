@@ -1,0 +1,371 @@
+//! The accounts: who may sign in, as what, and with which sessions and API keys. One aggregate, because a login must be unique
+//! among all accounts, and somebody must stay admin.
+//!
+//! Nothing personal stands here in plain. What is known of a person is [`Sealed`] under a key of his own, and a login is
+//! compared by its [`Fingerprint`]. Whoever drops the key has erased the person, in the journal too.
+
+mod command;
+mod decide;
+mod evolve;
+mod personal;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{ApiKeyId, CustomerId, KeySlot, Refusal, SessionId, Timestamp};
+
+pub use command::AccountCommand;
+pub use personal::{Personal, PersonalChange, login_key};
+
+/// Which account. Customers are numbered from 1; accounts that the server or the command line made are of their own kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AccountId {
+    /// A customer, whatever he may do.
+    Customer(CustomerId),
+    /// A staff or admin account that was never a customer.
+    Account(u64),
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// Buys, and sees what is his own.
+    Customer,
+    /// Works in the shops and warehouses.
+    Staff,
+    /// May do everything.
+    Admin,
+}
+
+/// Bytes that only the key of their slot opens.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(pub Box<[u8]>);
+
+/// A keyed hash of a login: the same login has the same one, and nobody without the secret can guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub [u8; 16]);
+
+/// A hash of a random token: whoever reads it cannot present the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenHash(pub [u8; 16]);
+
+/// What is known of the person, sealed, and by which logins he is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// A [`Personal`].
+    pub sealed: Sealed,
+    /// Of the e-mail address.
+    pub email: Option<Fingerprint>,
+    /// Of the username.
+    pub username: Option<Fingerprint>,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// What it may do.
+    pub role: Role,
+    /// Where the key is that opens what belongs to it.
+    pub key: KeySlot,
+    /// Who it is; nothing once it is erased.
+    pub identity: Option<Identity>,
+    /// Counts its events.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A signed-in device. Its refresh tokens are a family: all have one secret in common, and each its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Of the secret that all its tokens have in common.
+    pub family: TokenHash,
+    /// Of the only token that is good now.
+    pub token: TokenHash,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When its token is no good any more.
+    pub expires_at: Timestamp,
+}
+
+/// A key by which a machine signs in as staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What people call it.
+    pub name: Box<str>,
+    /// Of its secret.
+    pub token: TokenHash,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Why sessions ended before their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Revoked {
+    /// Somebody signed out.
+    LoggedOut,
+    /// A token that was exchanged already was presented again: one of two who have it is a thief.
+    Reused,
+    /// The account has another password.
+    PasswordChanged,
+    /// The account has another role.
+    RoleChanged,
+    /// The account was erased.
+    Erased,
+    /// The account has opened as many newer ones as it may have.
+    Replaced,
+}
+
+/// What happened among the accounts. Each event carries the whole account as it is now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AccountEvent {
+    /// An account was made.
+    Registered(Arc<Account>),
+    /// The person changed.
+    Updated(Arc<Account>),
+    /// The password changed, and perhaps more of the person.
+    PasswordChanged(Arc<Account>),
+    /// It may do something else now.
+    RoleChanged(Arc<Account>),
+    /// It belongs to nobody any more; its key is dropped.
+    Erased(Arc<Account>),
+    /// Somebody signed in.
+    SessionOpened {
+        /// As whom.
+        account: AccountId,
+        /// The session.
+        session: Session,
+    },
+    /// A refresh token was exchanged for the next.
+    SessionRotated {
+        /// Whose session.
+        account: AccountId,
+        /// Which.
+        session: SessionId,
+        /// Of the next token.
+        token: TokenHash,
+        /// When.
+        at: Timestamp,
+        /// When the next token is no good any more.
+        expires_at: Timestamp,
+    },
+    /// A session ended.
+    SessionRevoked {
+        /// Whose session.
+        account: AccountId,
+        /// Which.
+        session: SessionId,
+        /// Why.
+        why: Revoked,
+        /// When.
+        at: Timestamp,
+    },
+    /// All sessions of an account ended.
+    SessionsRevoked {
+        /// Whose.
+        account: AccountId,
+        /// Why.
+        why: Revoked,
+        /// When.
+        at: Timestamp,
+    },
+    /// An API key was made.
+    ApiKeyCreated(Arc<ApiKey>),
+    /// An API key is no good any more.
+    ApiKeyRevoked {
+        /// Which.
+        id: ApiKeyId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The state of all accounts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Accounts {
+    // Each kind is numbered from 1 and nothing is ever removed, so an id is an index.
+    customers: Vec<Arc<Account>>,
+    accounts: Vec<Arc<Account>>,
+    /// E-mail addresses and usernames alike: the one has an @, the other has none.
+    logins: FxHashMap<Fingerprint, AccountId>,
+    /// By account, oldest first.
+    sessions: FxHashMap<AccountId, Vec<Session>>,
+    api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
+    admins: usize,
+    /// The highest slot of a key that any account was given.
+    last_key: u64,
+    counts: Counts,
+}
+
+/// How many there ever were: ids of what is gone are never given again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Of sessions.
+    pub sessions: u64,
+    /// Of API keys.
+    pub api_keys: u64,
+}
+
+impl AccountId {
+    /// The name of its kind.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Customer(_) => "customer",
+            Self::Account(_) => "account",
+        }
+    }
+
+    /// The id within its kind.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Customer(id) => id.0,
+            Self::Account(id) => id,
+        }
+    }
+
+    fn not_found(self) -> Refusal {
+        Refusal::NotFound { kind: self.kind(), id: self.number() }
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.number())
+    }
+}
+
+impl Role {
+    /// Its name, as clients write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Staff => "staff",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+impl Account {
+    /// Whether nobody knows any more who it was.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.identity.is_none()
+    }
+
+    pub(crate) fn logins(&self) -> impl Iterator<Item = Fingerprint> {
+        self.identity.iter().flat_map(|identity| [identity.email, identity.username]).flatten()
+    }
+}
+
+impl Accounts {
+    /// An account, erased or not.
+    #[must_use]
+    pub fn get(&self, id: AccountId) -> Option<&Arc<Account>> {
+        let index = usize::try_from(id.number().checked_sub(1)?).ok()?;
+        match id {
+            AccountId::Customer(_) => self.customers.get(index),
+            AccountId::Account(_) => self.accounts.get(index),
+        }
+    }
+
+    /// An account that is not erased, if it still has the version the caller saw.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], or [`Refusal::VersionConflict`].
+    pub fn live(&self, id: AccountId, expected: Option<u32>) -> Result<&Arc<Account>, Refusal> {
+        let account = self.get(id).filter(|account| !account.is_erased());
+        let account = account.ok_or_else(|| id.not_found())?;
+        crate::catalogue::check_version(expected, account.version)?;
+        Ok(account)
+    }
+
+    /// The account that signs in with this e-mail address or username.
+    #[must_use]
+    pub fn by_login(&self, login: Fingerprint) -> Option<&Arc<Account>> {
+        self.logins.get(&login).and_then(|id| self.get(*id))
+    }
+
+    pub(crate) fn login_count(&self) -> usize {
+        self.logins.len()
+    }
+
+    /// Customers with an id above `after`, by id.
+    pub fn customers_after(&self, after: u64) -> impl Iterator<Item = &Arc<Account>> {
+        beyond(&self.customers, after)
+    }
+
+    /// Accounts of their own kind with an id above `after`, by id.
+    pub fn accounts_after(&self, after: u64) -> impl Iterator<Item = &Arc<Account>> {
+        beyond(&self.accounts, after)
+    }
+
+    /// Accounts that may do everything.
+    #[must_use]
+    pub fn admins(&self) -> usize {
+        self.admins
+    }
+
+    /// The highest slot of a key that any account was given; 0 if there is none.
+    #[must_use]
+    pub fn last_key(&self) -> u64 {
+        self.last_key
+    }
+
+    /// Sessions of an account that were not ended, oldest first; some may have expired.
+    #[must_use]
+    pub fn sessions(&self, account: AccountId) -> &[Session] {
+        self.sessions.get(&account).map_or(&[], Vec::as_slice)
+    }
+
+    /// A session that was not ended; it may have expired.
+    #[must_use]
+    pub fn session(&self, account: AccountId, session: SessionId) -> Option<&Session> {
+        self.sessions(account).iter().find(|known| known.id == session)
+    }
+
+    /// An API key that was not revoked.
+    #[must_use]
+    pub fn api_key(&self, id: ApiKeyId) -> Option<&Arc<ApiKey>> {
+        self.api_keys.get(&id)
+    }
+
+    /// API keys that were not revoked, by id.
+    pub fn api_keys(&self) -> impl Iterator<Item = &Arc<ApiKey>> {
+        self.api_keys.values()
+    }
+
+    /// How many sessions and API keys there ever were.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+}
+
+/// The things with an id above `after`.
+fn beyond<T>(things: &[Arc<T>], after: u64) -> std::slice::Iter<'_, Arc<T>> {
+    things.get(usize::try_from(after).unwrap_or(usize::MAX)..).unwrap_or_default().iter()
+}
