@@ -1,22 +1,25 @@
 //! `/openapi.json` and `/docs`: the document and its reader, at the root only.
 
-use actix_web::{
-    HttpResponse,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE},
-};
+use actix_web::{HttpRequest, HttpResponse};
 
-use crate::openapi::openapi;
+use crate::{
+    answer::{self, Cached},
+    openapi::openapi,
+    problem::Problem,
+    query::Params,
+};
 
 /// `GET /openapi.json`: this document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "server",
-    responses((status = 200, description = "OpenAPI 3.1.", body = Object, content_type = "application/json")),
+    responses(
+        (status = 200, description = "OpenAPI 3.1.", body = Object, content_type = "application/json"),
+        (status = 304, description = "The client has it already."),
+    ),
 )]
-pub(crate) async fn document() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(openapi())
+pub(crate) async fn document(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    Params::of(&req).finish()?;
+    Ok(answer::seen_bytes(&req, 1, Cached::Checked, openapi().into()))
 }
 
 /// The reader: Swagger UI, out of the binary. It loads nothing from anywhere else, and its policy lets it load nothing else.
@@ -25,7 +28,7 @@ pub(crate) mod ui {
     use std::sync::{Arc, LazyLock};
 
     use actix_web::{
-        HttpResponse,
+        HttpRequest, HttpResponse,
         http::{
             StatusCode,
             header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
@@ -34,7 +37,7 @@ pub(crate) mod ui {
     };
     use utoipa_swagger_ui::{Config, serve};
 
-    use crate::problem::Problem;
+    use crate::{problem::Problem, query::Params};
 
     /// Its own scripts and styles, the document, and requests to this server. It writes styles and small images into the page itself.
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -54,8 +57,10 @@ pub(crate) mod ui {
     ];
 
     /// `GET /docs`.
-    pub(crate) async fn page() -> HttpResponse {
-        HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/index.html")).finish()
+    pub(crate) async fn page(req: HttpRequest) -> Result<HttpResponse, Problem> {
+        Params::of(&req).finish()?;
+        let page = (LOCATION, "/docs/index.html");
+        Ok(HttpResponse::PermanentRedirect().insert_header(page).finish())
     }
 
     /// `GET /docs/{file}`.

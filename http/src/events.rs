@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer,
-    openapi::{answers::Feed, kinds},
+    openapi::{answers::Feed, events as schemas, kinds},
     page::{self, List},
     problem::{Code, Problem},
     query::Params,
@@ -171,7 +171,7 @@ fn kind(happened: &Happened) -> &'static str {
         ("type" = Vec<kinds::EventTypes>, Query, description = "Of these types, or groups such as `order.*`.", max_items = 50),
         ("entity" = Vec<kinds::Entity>, Query, description = "About these things.", max_items = 50),
     ),
-    responses(Feed<CloudEvent<'static, Data<'static>>>),
+    responses(Feed<schemas::Event>),
 )]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);

@@ -7,9 +7,11 @@
 //!    the route table, only what is its own (queries, `request_body`, [`IfMatch`](answers::IfMatch), successes, conflicts);
 //! 3. the handler under `paths` and what its answers show under `schemas` below.
 //!
-//! Ids in the path, the refusals that follow from what an operation takes, and their headers are added by [`complete`].
+//! Ids in the path, the refusals that follow from what an operation takes, and their headers are added by [`complete`]; who may use
+//! it, and the headers that callers bring, by [`callers`].
 
 pub(crate) mod answers;
+mod callers;
 mod complete;
 pub(crate) mod events;
 pub(crate) mod kinds;
@@ -41,15 +43,15 @@ use crate::{
     ),
     components(schemas(
         products::ProductView<'static>, products::Results<'static>,
-        orders::OrderView<'static>, orders::Detail, feed::CloudEvent<'static, orders::OrderView<'static>>, orders::PlanView, orders::Results<'static>,
+        orders::OrderView<'static>, orders::Detail, events::OrderEvent, orders::PlanView, orders::Results<'static>,
         reservations::HoldView<'static>,
         stock::RowView, stock::Explanation, adjustments::AdjustmentView, adjustments::Results,
         transfers::TransferView,
         warehouses::WarehouseView<'static>,
         shops::ShopView<'static>, shops::WarehousesBody,
-        feed::CloudEvent<'static, feed::Data<'static>>, events::EventOrder, events::EventProduct, feed::HoldData,
+        events::Event, feed::Data<'static>, events::EventOrder, events::EventProduct, feed::HoldData,
         feed::StockData, feed::AdjustmentData<'static>, feed::CustomerData,
-        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventTypes,
+        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventType, kinds::Entity, kinds::Position, kinds::EventTypes,
     )),
 )]
 struct V1;
@@ -87,15 +89,15 @@ struct Root;
 #[must_use]
 pub fn openapi() -> &'static str {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-        let mut json = document().to_pretty_json().expect("a document is JSON");
+        let mut json = document(&callers::NOW).to_pretty_json().expect("a document is JSON");
         json.push('\n');
         json
     });
     &DOCUMENT
 }
 
-fn document() -> utoipa::openapi::OpenApi {
+fn document(callers: &callers::Callers) -> utoipa::openapi::OpenApi {
     let mut document = Root::openapi().nest("/v1", V1::openapi());
-    complete::complete(&mut document);
+    complete::complete(&mut document, callers);
     document
 }

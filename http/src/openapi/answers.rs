@@ -169,7 +169,9 @@ impl IntoResponses for Unavailable {
 
 impl IntoResponses for TooMany {
     fn responses() -> Responses {
-        responses(json!({"429": problem("There are too many live reservations.")}))
+        responses(
+            json!({"429": problem("There are too many live reservations, or too many requests: `code` says which.")}),
+        )
     }
 }
 

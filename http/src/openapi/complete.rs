@@ -9,31 +9,38 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::answers::{parameters, problem};
+use super::{
+    answers::{parameters, problem},
+    callers::Callers,
+};
 
 /// A refusal that many operations share: its status, its name, and when it comes.
-const REFUSALS: [(&str, &str, &str); 12] = [
+const REFUSALS: [(&str, &str, &str); 15] = [
     ("400", "MalformedJson", "The body is not JSON."),
+    ("401", "Unauthenticated", "The caller is not known: there is no token, or it is no good."),
     ("403", "Forbidden", "The caller may not do this."),
     ("404", "NotFound", "There is no such thing."),
     ("408", "RequestTimeout", "The body came too slowly."),
+    ("409", "KeyInProgress", "A request with this idempotency key is still under way."),
     ("412", "PreconditionFailed", "The thing has changed: `If-Match` names another version."),
     ("413", "BodyTooLarge", "The body is too large."),
     ("415", "UnsupportedMediaType", "The body is not `application/json`."),
     ("421", "Misdirected", "The request was meant for another host."),
     ("422", "Unprocessable", "Fields or parameters are not acceptable: `errors` names each."),
     ("428", "PreconditionRequired", "The request must say which version it is about."),
+    ("429", "RateLimited", "Too many requests: try again after `Retry-After`."),
     ("500", "Internal", "Something failed inside; nothing was changed."),
     ("503", "Unavailable", "Too busy, shutting down, or stopped: try again after `Retry-After`."),
 ];
 
 /// Adds to every operation what its path, its parameters and its body bring with them.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(super) fn complete(document: &mut OpenApi, callers: &Callers) {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             name(operation);
             take(path, operation);
-            refuse(path, method, operation);
+            callers.describe(method, path, operation);
+            refuse(path, method, callers, operation);
         }
     }
     let components = document.components.get_or_insert_default();
@@ -48,11 +55,18 @@ pub(super) fn complete(document: &mut OpenApi) {
     }
     for (status, name, description) in REFUSALS {
         let mut refusal = problem(description);
-        if status == "503" {
-            refusal["headers"] = json!({"Retry-After": {
-                "description": "Seconds after which to try again; absent when that would not help.",
-                "schema": {"type": "integer", "minimum": 1},
-            }});
+        let text = json!({"type": "string"});
+        match status {
+            "401" => refusal["headers"] = json!({"WWW-Authenticate": {"schema": text}}),
+            "429" => {
+                refusal["headers"] = json!({
+                    "Retry-After": retry_after(),
+                    "RateLimit": {"description": "What is left.", "schema": text},
+                    "RateLimit-Policy": {"description": "What is allowed.", "schema": text},
+                });
+            }
+            "503" => refusal["headers"] = json!({"Retry-After": retry_after()}),
+            _ => {}
         }
         components.responses.insert(name.to_owned(), response(refusal));
     }
@@ -65,6 +79,13 @@ pub(super) fn complete(document: &mut OpenApi) {
         ))
         .build();
     components.security_schemes.insert("bearer".to_owned(), SecurityScheme::Http(bearer).into());
+}
+
+fn retry_after() -> Value {
+    json!({
+        "description": "Seconds after which to try again; absent when that would not help.",
+        "schema": {"type": "integer", "minimum": 1},
+    })
 }
 
 /// The operations of a path, with their methods.
@@ -129,7 +150,7 @@ fn take(path: &str, operation: &mut Operation) {
 }
 
 /// The refusals that follow.
-fn refuse(path: &str, method: &str, operation: &mut Operation) {
+fn refuse(path: &str, method: &str, callers: &Callers, operation: &mut Operation) {
     let is_of_root = !path.starts_with("/v1/");
     let takes = |name: &str| {
         operation
@@ -139,9 +160,10 @@ fn refuse(path: &str, method: &str, operation: &mut Operation) {
             .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
     };
     let has_body = operation.request_body.is_some();
-    let mut statuses = vec!["421", "500"];
+    let mut statuses = callers.refusals(method, path);
+    statuses.extend(["421", "422", "500"]);
     if !is_of_root {
-        statuses.extend(["422", "503"]);
+        statuses.push("503");
     }
     if path.contains('{') {
         statuses.push("404");

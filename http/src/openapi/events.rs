@@ -9,9 +9,19 @@ use utoipa::{
 };
 
 use super::kinds::{kind, kinds, schema};
-use crate::{events::Data, orders::OrderView, products::ProductView};
+use crate::{
+    events::{CloudEvent, Data},
+    orders::OrderView,
+    products::ProductView,
+};
 
 kinds! {
+    /// Something that happened, in the envelope of CloudEvents 1.0.
+    Event (envelope("EventData"))
+
+    /// Something that happened to an order, with the order as it was after it, in the envelope of CloudEvents 1.0.
+    OrderEvent (envelope("Order"))
+
     /// An order in an event: without what people wrote, and without what may read differently tomorrow.
     EventOrder (order())
 
@@ -38,6 +48,14 @@ kind!(
         "examples": [{"product_id": 1, "warehouse_id": 1, "owner": {"kind": "order", "id": 1}, "on_hand_change": 0, "reserved_change": 2}],
     }
 );
+
+/// The envelope around this schema.
+fn envelope(data: &str) -> Value {
+    let envelope = CloudEvent::<Data<'_>>::schema();
+    let mut envelope = serde_json::to_value(envelope).expect("a schema is JSON");
+    envelope["properties"]["data"] = json!({"$ref": format!("#/components/schemas/{data}")});
+    envelope
+}
 
 fn order() -> Value {
     let mut parts = Vec::new();

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use stockade_domain::limits;
 
-use super::openapi;
+use super::{callers::Callers, openapi};
 use crate::routes;
 
 fn document() -> Value {
@@ -152,4 +152,37 @@ fn the_limits_are_the_engines() {
         let limit = schemas[text]["maxLength"].to_string();
         assert!(description.contains(&format!("{limit} bytes")), "{description}");
     }
+}
+
+/// What the document says of callers where there are roles, keys and positions.
+#[test]
+fn who_asks_and_what_callers_bring_follow_from_the_route() {
+    let who = |method: &str, path: &str| match (method, path) {
+        (_, "/livez") => "anybody",
+        ("GET", _) => "public",
+        _ => "staff",
+    };
+    let callers = Callers { who, has_keys: true, has_positions: true };
+    let document = serde_json::to_value(super::document(&callers)).unwrap();
+    let operation = |path: &str, method: &str| document["paths"][path][method].clone();
+    let takes = |operation: &Value, name: &str| {
+        let parameters = operation["parameters"].as_array();
+        parameters.is_some_and(|all| all.iter().any(|parameter| parameter["name"] == name))
+    };
+    let probe = operation("/livez", "get");
+    assert!(probe["security"].is_null() && probe["responses"]["429"].is_null(), "{probe}");
+    let read = operation("/v1/products", "get");
+    assert_eq!(read["security"], serde_json::json!([{}, {"bearer": []}]));
+    assert!(read["responses"]["401"].is_object() && read["responses"]["403"].is_null(), "{read}");
+    assert!(takes(&read, "Stockade-Min-Position") && !takes(&read, "Idempotency-Key"), "{read}");
+    let write = operation("/v1/products", "post");
+    assert_eq!(write["security"], serde_json::json!([{"bearer": []}]));
+    for status in ["401", "403", "409", "429"] {
+        assert!(write["responses"][status].is_object(), "{status}: {write}");
+    }
+    assert!(takes(&write, "Idempotency-Key"), "{write}");
+    for header in ["Idempotent-Replayed", "Stockade-Position"] {
+        assert!(write["responses"]["201"]["headers"][header].is_object(), "{header}: {write}");
+    }
+    assert!(!takes(&operation("/v1/orders/plan", "post"), "Idempotency-Key"));
 }

@@ -11,7 +11,10 @@ use stockade_domain::{
 use super::{find, view::OrderView};
 use crate::{
     events::{self, CloudEvent, Entity, Place, of_order},
-    openapi::answers::{Many, Paging},
+    openapi::{
+        answers::{Many, Paging},
+        events as schemas,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -30,7 +33,7 @@ struct Step {
 #[utoipa::path(
     get, path = "/orders/{id}/events", tag = "orders",
     params(Paging),
-    responses(Many<CloudEvent<'static, OrderView<'static>>>),
+    responses(Many<schemas::OrderEvent>),
 )]
 pub(crate) async fn history(
     req: HttpRequest,

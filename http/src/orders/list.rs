@@ -45,15 +45,15 @@ pub(super) struct Filters;
 impl IntoParams for Filters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         parameters(json!([
-            {"name": "customer_id", "in": "query", "description": "Of this customer.", "schema": {"$ref": "#/components/schemas/Id"}},
-            {"name": "shop_id", "in": "query", "description": "Of this shop.", "schema": {"$ref": "#/components/schemas/Id"}},
-            {"name": "product_id", "in": "query", "description": "With this product.", "schema": {"$ref": "#/components/schemas/Id"}},
-            {"name": "status", "in": "query", "description": "In this state.", "schema": {"$ref": "#/components/schemas/OrderStatus"}},
-            {"name": "reference", "in": "query", "description": "With this reference.", "schema": {"type": "string"}},
-            {"name": "placed_after", "in": "query", "description": "Placed after this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
-            {"name": "placed_before", "in": "query", "description": "Placed before this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
-            {"name": "updated_after", "in": "query", "description": "Changed after this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
-            {"name": "sort", "in": "query", "description": "`id` unless said otherwise; `-` in front turns it round.", "schema": {"$ref": "#/components/schemas/OrderSort"}},
+            {"name": "customer_id", "in": "query", "required": false, "description": "Of this customer.", "schema": {"$ref": "#/components/schemas/Id"}},
+            {"name": "shop_id", "in": "query", "required": false, "description": "Of this shop.", "schema": {"$ref": "#/components/schemas/Id"}},
+            {"name": "product_id", "in": "query", "required": false, "description": "With this product.", "schema": {"$ref": "#/components/schemas/Id"}},
+            {"name": "status", "in": "query", "required": false, "description": "In this state.", "schema": {"$ref": "#/components/schemas/OrderStatus"}},
+            {"name": "reference", "in": "query", "required": false, "description": "With this reference.", "schema": {"type": "string"}},
+            {"name": "placed_after", "in": "query", "required": false, "description": "Placed after this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
+            {"name": "placed_before", "in": "query", "required": false, "description": "Placed before this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
+            {"name": "updated_after", "in": "query", "required": false, "description": "Changed after this moment.", "schema": {"$ref": "#/components/schemas/Time"}},
+            {"name": "sort", "in": "query", "required": false, "description": "`id` unless said otherwise; `-` in front turns it round.", "schema": {"$ref": "#/components/schemas/OrderSort"}},
         ]))
     }
 }
