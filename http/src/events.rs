@@ -33,14 +33,14 @@ pub(crate) use data::{
 pub(crate) use names::{Entity, TYPES, names, of_order};
 
 /// The longest a request may wait for something to happen, in seconds.
-const WAIT_SECONDS_MAX: u64 = 30;
+pub(crate) const WAIT_SECONDS_MAX: u64 = 30;
 
 /// A rest between two looks of one waiting request whose filters nothing fits: a busy engine commits far more often than anybody
 /// needs to look.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The most types, and the most entities, that one request filters by.
-const FILTERS_MAX: usize = 50;
+pub(crate) const FILTERS_MAX: usize = 50;
 
 /// One event in the envelope of CloudEvents 1.0. Written by hand from the standard: it is nine fields.
 #[derive(Serialize, ToSchema)]

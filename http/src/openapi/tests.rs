@@ -4,7 +4,11 @@ use serde_json::Value;
 use stockade_domain::limits;
 
 use super::{callers::Callers, openapi};
-use crate::routes;
+use crate::{
+    events::{FILTERS_MAX, WAIT_SECONDS_MAX},
+    page::LIMIT_MAX,
+    routes,
+};
 
 fn document() -> Value {
     serde_json::from_str(openapi()).unwrap()
@@ -131,6 +135,7 @@ fn the_limits_are_the_engines() {
         ("/NewOrder/oneOf/1/properties/products/maxItems", limits::ORDER_LINES_MAX),
         ("/NewOrder/oneOf/2/properties/reservation_ids/maxItems", limits::ORDER_LINES_MAX),
         ("/NewOrders/properties/orders/maxItems", limits::BATCH_ORDERS_MAX),
+        ("/NewProducts/properties/products/maxItems", limits::BATCH_ORDERS_MAX),
         ("/CancelOrder/properties/lines/maxItems", limits::ORDER_LINES_MAX),
         ("/NewShipment/properties/lines/maxItems", limits::ORDER_LINES_MAX),
         ("/NewReturn/properties/lines/maxItems", limits::ORDER_LINES_MAX),
@@ -146,6 +151,16 @@ fn the_limits_are_the_engines() {
         ("/PaymentDeadline/maximum", limits::PAYMENT_DEADLINE_MS_MAX as usize / 1_000),
     ] {
         assert_eq!(schemas.pointer(pointer), Some(&limit.into()), "{pointer}");
+    }
+    let parameters = document["paths"]["/v1/events"]["get"]["parameters"].as_array().unwrap();
+    for (name, pointer, limit) in [
+        ("limit", "/maximum", LIMIT_MAX as u64),
+        ("wait", "/maximum", WAIT_SECONDS_MAX),
+        ("type", "/maxItems", FILTERS_MAX as u64),
+        ("entity", "/maxItems", FILTERS_MAX as u64),
+    ] {
+        let parameter = parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
+        assert_eq!(parameter["schema"].pointer(pointer), Some(&limit.into()), "{name}");
     }
     for text in ["Text", "LongText"] {
         let description = schemas[text]["description"].as_str().unwrap().replace(',', "");

@@ -8,6 +8,10 @@ fn the_document_is_at_the_root_and_only_there() {
     let answer = server.get("/openapi.json");
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.text, stockade_http::openapi());
+    let tag = answer.header("etag").unwrap();
+    let same = server.send("GET", "/openapi.json", &[("If-None-Match", tag)], None);
+    assert_eq!(same.status, 304);
+    server.get("/openapi.json?x=1").problem(422, "unknown_parameter");
     let document = answer.is(200);
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/v1/orders/{id}/payments"]["post"].is_object());
@@ -22,6 +26,8 @@ fn the_examples_are_accepted() {
     let example = |name: &str| schemas[name]["examples"][0].to_string();
     let post = |path: &str, name: &str, status| server.post(path, example(name)).is(status);
     post("/v1/products", "NewProduct", 201);
+    let batch = post("/v1/products/batch", "NewProducts", 200);
+    assert_eq!(batch["results"][0]["status"], 201);
     server.put("/v1/products/1", example("ReplaceProduct")).is(200);
     server.patch("/v1/products/1", example("PatchProduct")).is(200);
     post("/v1/warehouses", "NewWarehouse", 201);
