@@ -19,6 +19,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
 fi
 
 "${CARGO:-cargo}" build --locked --bin stockade
+"$target/debug/stockade" openapi | "$venv/bin/python" "$here/examples.py" || fail "these examples do not fit their schemas"
 work=$(mktemp -d)
 server=
 cleanup() {
