@@ -64,4 +64,4 @@ pub use cors::{NotAnOrigin, Origin};
 pub use limits::RateLimits;
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
-pub use tokens::KeyError;
+pub use tokens::{KeyError, Tokens};
