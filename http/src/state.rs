@@ -7,7 +7,7 @@ use std::{
 
 use stockade_actors::Engine;
 
-use crate::{HttpConfig, Network, Origin, limits::Limits};
+use crate::{Auth, HttpConfig, Network, Origin, limits::Limits, tokens::Tokens};
 
 /// Shared by all workers.
 pub(crate) struct State {
@@ -23,11 +23,15 @@ pub(crate) struct State {
     pub(crate) trusted_proxies: Vec<Network>,
     /// How much callers may ask for; nothing where everybody is trusted.
     pub(crate) limits: Option<Limits>,
+    /// How callers are known.
+    pub(crate) auth: Auth,
+    /// Makes and reads access tokens.
+    pub(crate) tokens: Tokens,
     draining: AtomicBool,
 }
 
 impl State {
-    pub(crate) fn new(engine: Engine, config: &HttpConfig) -> Self {
+    pub(crate) fn new(engine: Engine, config: &HttpConfig, tokens: Tokens) -> Self {
         Self {
             engine,
             json_bytes_max: config.json_bytes_max,
@@ -35,6 +39,8 @@ impl State {
             cors_origins: config.cors_origins.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             limits: config.rate_limits.as_ref().map(Limits::new),
+            auth: config.auth.clone(),
+            tokens,
             draining: AtomicBool::new(false),
         }
     }

@@ -1,0 +1,110 @@
+//! Who asks.
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use futures_util::future::{Ready, ready};
+use stockade_domain::{
+    ApiKeyId, CustomerId, SessionId,
+    account::{AccountId, Role},
+};
+
+use crate::problem::Problem;
+
+/// Whose request it is. The gate finds out; handlers take it as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Somebody who has not signed in.
+    Anonymous,
+    /// An account.
+    Account {
+        /// Which.
+        id: AccountId,
+        /// What it may do.
+        role: Role,
+        /// The session that the token came from; nothing for one that was made at the command line.
+        session: Option<SessionId>,
+    },
+    /// A machine, which may do what staff may do.
+    ApiKey(ApiKeyId),
+    /// Whoever reaches a server without authentication, which is an admin.
+    Local,
+}
+
+/// Who may use a route: everybody from there on up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Who {
+    /// Everybody, and no token is looked at: whoever comes for a new one has none that is good.
+    Anybody,
+    /// Everybody; a token that is presented must be good.
+    Public,
+    /// Whoever has signed in.
+    Customer,
+    /// Staff and admins.
+    Staff,
+    /// Admins.
+    Admin,
+}
+
+impl Who {
+    /// Its name, as the documentation writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::Public => "public",
+            Self::Customer => "customer",
+            Self::Staff => "staff",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Caller {
+    /// What he may do; nothing if he has not signed in.
+    pub(crate) fn role(self) -> Option<Role> {
+        match self {
+            Self::Anonymous => None,
+            Self::Account { role, .. } => Some(role),
+            Self::ApiKey(_) => Some(Role::Staff),
+            Self::Local => Some(Role::Admin),
+        }
+    }
+
+    /// His account, if he has one.
+    pub(crate) fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account { id, .. } => Some(id),
+            Self::Anonymous | Self::ApiKey(_) | Self::Local => None,
+        }
+    }
+
+    /// The customer whose things are all that this caller may see and touch; nothing for staff.
+    pub(crate) fn customer(self) -> Option<CustomerId> {
+        match self {
+            Self::Account { id: AccountId::Customer(id), role: Role::Customer, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether he works here.
+    pub(crate) fn is_staff(self) -> bool {
+        self.role() >= Some(Role::Staff)
+    }
+
+    /// Whether he may use a route.
+    pub(crate) fn may(self, who: Who) -> bool {
+        match who {
+            Who::Anybody | Who::Public => true,
+            Who::Customer => self.role().is_some(),
+            Who::Staff => self.is_staff(),
+            Who::Admin => self.role() == Some(Role::Admin),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(req.extensions().get().copied().unwrap_or(Self::Anonymous)))
+    }
+}
