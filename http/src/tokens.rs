@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, OpenError};
 use stockade_domain::{
     CustomerId, SessionId, Timestamp,
-    account::{AccountId, Role},
+    account::{Account, AccountId, Role},
 };
 use thiserror::Error;
 
@@ -247,6 +247,20 @@ impl Tokens {
         let key = self.keys.iter().find(|key| key.id == header.kid)?;
         decode(token, &key.verifies, &self.validation).ok().map(|data| data.claims)
     }
+}
+
+/// An access token for an account that comes from no session, so that nothing ends it before its time. Blocks on the disk.
+///
+/// # Errors
+/// There is no key to sign it with.
+pub fn issue_token(
+    engine: &Engine,
+    auth: &Auth,
+    account: &Account,
+    ttl: Duration,
+) -> Result<String, KeyError> {
+    let tokens = Tokens::open(auth, Keys::read(auth)?, engine)?;
+    Ok(tokens.issue(account.id, account.role, None, engine.now(), ttl))
 }
 
 impl Claims {
