@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What an answer says to whom it refuses (RFC 6750).
-const CHALLENGE: &str = "Bearer realm=\"stockade\"";
+pub(crate) const CHALLENGE: &str = "Bearer realm=\"stockade\"";
 
 /// A handler behind the gate, and who may come to it.
 pub(crate) struct Gate<F, Args> {
@@ -152,7 +152,7 @@ pub(crate) fn bad(code: Code, detail: &'static str) -> Problem {
 }
 
 /// 403: whoever it is may not use this route, whatever it names.
-fn forbidden(who: Who) -> Problem {
+pub(crate) fn forbidden(who: Who) -> Problem {
     let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{}\"", who.name());
     let detail = format!("this is for {} only", if who == Who::Admin { "admins" } else { "staff" });
     Problem::new(StatusCode::FORBIDDEN, Code::Forbidden, detail)

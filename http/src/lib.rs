@@ -22,8 +22,10 @@
 //! JSON is spoken here and nowhere further in: what clients send and get are types of this crate, converted by hand from and
 //! to the domain's.
 
+mod accounts;
 mod adjustments;
 mod answer;
+mod api_keys;
 mod auth;
 mod caller;
 mod client;
@@ -41,6 +43,7 @@ mod lines;
 mod money;
 mod orders;
 mod page;
+mod passwords;
 mod problem;
 mod products;
 mod query;
@@ -62,6 +65,7 @@ pub use client::{Network, NotANetwork};
 pub use config::HttpConfig;
 pub use cors::{NotAnOrigin, Origin};
 pub use limits::RateLimits;
+pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, hash_password};
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
-pub use tokens::{KeyError, Tokens};
+pub use tokens::{KeyError, issue_token};

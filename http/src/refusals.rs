@@ -1,10 +1,11 @@
 //! The one table from what the engine says to what clients read.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header::WWW_AUTHENTICATE};
 use stockade_actors::Error;
 use stockade_domain::{Currency, Refusal, Shortage};
 
 use crate::{
+    gate::CHALLENGE,
     problem::{Code, Fault, Problem, ShortLine},
     time::Time,
 };
@@ -139,7 +140,11 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
     };
     let detail = detail(refusal, request.currency);
     let Some(pointer) = named.and_then(|named| request.pointer(named)) else {
-        return Problem::new(status, code, detail);
+        let problem = Problem::new(status, code, detail);
+        return match status {
+            S::UNAUTHORIZED => problem.with_header(WWW_AUTHENTICATE, CHALLENGE),
+            _ => problem,
+        };
     };
     let fault = Fault::body(pointer, code, detail.clone());
     match refusal {

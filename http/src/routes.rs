@@ -7,8 +7,8 @@ use actix_web::{
 };
 
 use crate::{
-    adjustments,
-    caller::Who::{self, Anybody, Customer, Public, Staff},
+    accounts, adjustments, api_keys,
+    caller::Who::{self, Admin, Anybody, Customer, Public, Staff},
     errors,
     gate::Gate,
     health, orders,
@@ -121,6 +121,24 @@ fn table(config: &mut Table<'_>) {
     at("/transfers/{id}").get(Staff, transfers::get).add(config);
     at("/transfers/{id}/receive").post(Staff, transfers::receive).add(config);
     at("/transfers/{id}/cancel").post(Staff, transfers::cancel).add(config);
+
+    at("/register").post(Anybody, accounts::register).add(config);
+    at("/login").post(Anybody, accounts::login).add(config);
+    at("/token/refresh").post(Anybody, accounts::refresh).add(config);
+    at("/logout").post(Customer, accounts::logout).add(config);
+    at("/profile")
+        .get(Customer, accounts::get_profile)
+        .patch(Customer, accounts::patch_profile)
+        .add(config);
+    at("/profile/password").post(Customer, accounts::change_password).add(config);
+    at("/customers").get(Staff, accounts::list).post(Staff, accounts::create).add(config);
+    at("/customers/{id}")
+        .get(Customer, accounts::get)
+        .patch(Staff, accounts::patch)
+        .delete(Admin, accounts::erase)
+        .add(config);
+    at("/api-keys").get(Admin, api_keys::list).post(Admin, api_keys::create).add(config);
+    at("/api-keys/{id}").delete(Admin, api_keys::revoke).add(config);
 
     at("/shops").get(Public, shops::list).post(Staff, shops::create).add(config);
     at("/shops/{id}").get(Public, shops::get).patch(Staff, shops::patch).add(config);

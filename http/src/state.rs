@@ -7,7 +7,9 @@ use std::{
 
 use stockade_actors::Engine;
 
-use crate::{Auth, HttpConfig, Network, Origin, limits::Limits, tokens::Tokens};
+use crate::{
+    Auth, HttpConfig, Network, Origin, limits::Limits, passwords::Passwords, tokens::Tokens,
+};
 
 /// Shared by all workers.
 pub(crate) struct State {
@@ -27,6 +29,8 @@ pub(crate) struct State {
     pub(crate) auth: Auth,
     /// Makes and reads access tokens.
     pub(crate) tokens: Tokens,
+    /// Hashes passwords and compares them.
+    pub(crate) passwords: Passwords,
     draining: AtomicBool,
 }
 
@@ -41,6 +45,7 @@ impl State {
             limits: config.rate_limits.as_ref().map(Limits::new),
             auth: config.auth.clone(),
             tokens,
+            passwords: Passwords::new(),
             draining: AtomicBool::new(false),
         }
     }
