@@ -3,11 +3,14 @@
 mod carried;
 mod catalogue;
 mod contract;
+mod customers;
 mod edge;
 mod errors;
 mod holds;
 mod lists;
 mod money;
 mod orders;
+mod people;
+mod personal;
 mod server;
 mod stocks;
