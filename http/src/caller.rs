@@ -1,13 +1,13 @@
 //! Who asks.
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode};
 use futures_util::future::{Ready, ready};
 use stockade_domain::{
     ApiKeyId, CustomerId, SessionId,
     account::{AccountId, Role},
 };
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Whose request it is. The gate finds out; handlers take it as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,25 @@ impl Caller {
         match self {
             Self::Account { id: AccountId::Customer(id), role: Role::Customer, .. } => Some(id),
             _ => None,
+        }
+    }
+
+    /// Whether he may see and touch what belongs to this customer, or to nobody.
+    pub(crate) fn sees(self, owner: Option<CustomerId>) -> bool {
+        self.customer().is_none_or(|customer| owner == Some(customer))
+    }
+
+    /// The customer that a request is about: the one it names, or else the customer who asks.
+    pub(crate) fn customer_named(
+        self,
+        named: Option<CustomerId>,
+    ) -> Result<Option<CustomerId>, Problem> {
+        match (self.customer(), named) {
+            (Some(own), Some(named)) if own != named => {
+                let detail = "customer_id: a customer may name only himself";
+                Err(Problem::new(StatusCode::FORBIDDEN, Code::Forbidden, detail))
+            }
+            (own, named) => Ok(named.or(own)),
         }
     }
 

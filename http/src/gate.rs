@@ -102,7 +102,20 @@ fn caller(req: &HttpRequest, state: &State) -> Result<Caller, Problem> {
         return Ok(Caller::ApiKey(key.id));
     }
     let caller = state.tokens.verify(bearer, state.engine.now())?;
-    Ok(caller)
+    match is_still(state, caller) {
+        true => Ok(caller),
+        false => {
+            Err(bad(Code::Unauthenticated, "the session has ended or the account has changed"))
+        }
+    }
+}
+
+/// Whether an account is what its token says, and signed in. A token is good no longer than that.
+fn is_still(state: &State, caller: Caller) -> bool {
+    let Caller::Account { id, role, session } = caller else { return true };
+    let account = state.engine.account(id);
+    account.is_some_and(|account| account.role == role && !account.is_erased())
+        && session.is_none_or(|session| state.engine.session(id, session).is_some())
 }
 
 /// The token of a header.

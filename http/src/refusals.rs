@@ -150,6 +150,9 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
     match refusal {
         Refusal::Invalid { .. } => Problem::unprocessable(code, vec![fault]),
         // What the path names is not there: 404. What the body names is not there: the body is wrong.
+        Refusal::NotFound { kind: "customer", .. } => {
+            Problem::unprocessable(Code::CustomerNotFound, vec![fault])
+        }
         Refusal::NotFound { .. } => Problem::unprocessable(Code::Invalid, vec![fault]),
         _ => Problem::new(status, code, detail).with_faults(vec![fault]),
     }

@@ -156,7 +156,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + 'static,
 ) -> io::Result<()> {
     let Bound { config, keys, listeners, .. } = bound;
-    let tokens = Tokens::open(&config.auth, keys, &engine).map_err(io::Error::other)?;
+    let tokens = Tokens::with(&config.auth, keys, &engine).map_err(io::Error::other)?;
     let state = Data::new(State::new(engine, &config, tokens));
     let app_state = state.clone();
     let mut server = HttpServer::new(move || {

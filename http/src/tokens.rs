@@ -1,39 +1,47 @@
 //! Access tokens: signed JSON (RFC 7519), made and read by the configured algorithm alone.
 
+mod keys;
+
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use actix_web::{HttpRequest, HttpResponse};
-use jsonwebtoken::{
-    DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
-    jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
-};
+use jsonwebtoken::{Header, Validation, decode, decode_header, encode, jwk::JwkSet};
 use serde::{Deserialize, Serialize};
-use stockade_actors::{Engine, OpenError};
+use stockade_actors::Engine;
 use stockade_domain::{
     CustomerId, SessionId, Timestamp,
-    account::{Account, AccountId, Role},
+    account::{AccountId, Role},
 };
-use thiserror::Error;
 
 use crate::{
     answer::{self, Cached},
-    auth::{Algorithm, Auth},
+    auth::Auth,
     caller::Caller,
     gate,
     problem::{Code, Problem},
     query::Params,
     state::Shared,
 };
-
-/// Under which name the data directory keeps the key of [`Algorithm::Hs256`].
-const SECRET: &str = "token-key";
+use keys::Key;
+pub use keys::KeyError;
+pub(crate) use keys::Keys;
 
 /// How far the clocks of two servers may be apart, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
+
+/// The longest token that is looked at, in bytes. Ours have some hundred.
+const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// The most tokens that are known to be ours without verifying them again, about 4 MiB.
+const KNOWN_MAX: usize = 8_192;
+
+/// Locks of what is known, so that workers seldom meet at one.
+const SHARDS: usize = 16;
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,152 +58,43 @@ struct Claims {
     exp: u64,
 }
 
-/// The keys that the configuration names, read and checked.
-#[derive(Clone)]
-pub(crate) struct Keys(Vec<Key>);
-
-#[derive(Clone)]
-struct Key {
-    /// Nothing for a key that is kept with the data: there is only one then.
-    id: Option<String>,
-    signs: EncodingKey,
-    verifies: DecodingKey,
-    /// What others need to verify. A shared secret is not shown.
-    public: Option<Jwk>,
-}
-
-/// A key for tokens cannot be used.
-#[derive(Debug, Error)]
-pub enum KeyError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
-    },
-    /// The file has no private key for the algorithm.
-    #[error("{}: must be a private key for {algorithm}, as PKCS #8 in PEM: {reason}", path.display())]
-    Unfit {
-        /// Which.
-        path: PathBuf,
-        /// For what.
-        algorithm: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The algorithm needs a file with a key.
-    #[error(
-        "{0} needs auth.keys: files with private keys, of which the first signs and all verify"
-    )]
-    NoFile(&'static str),
-    /// The algorithm keeps its key with the data.
-    #[error("HS256 takes no auth.keys: its key is made once, and kept with the data")]
-    Needless,
-    /// The key that is kept with the data cannot be read or written.
-    #[error(transparent)]
-    Kept(#[from] OpenError),
-    /// Nothing can be signed by the key that is kept with the data.
-    #[error("the key of the data directory cannot be used: {0}")]
-    Broken(String),
-}
-
-impl Algorithm {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Rs256 => "RS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    fn of_tokens(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-        }
-    }
-}
-
-impl Keys {
-    /// Reads the files. There is none yet for the key that is kept with the data.
-    pub(crate) fn read(auth: &Auth) -> Result<Self, KeyError> {
-        match (auth.algorithm, auth.keys.is_empty()) {
-            (Algorithm::Hs256, true) => Ok(Self(Vec::new())),
-            (Algorithm::Hs256, false) => Err(KeyError::Needless),
-            (algorithm, true) => Err(KeyError::NoFile(algorithm.name())),
-            (algorithm, false) => {
-                let keys = auth.keys.iter().map(|path| Key::read(path, algorithm));
-                keys.collect::<Result<_, _>>().map(Self)
-            }
-        }
-    }
-}
-
-impl Key {
-    fn read(path: &Path, algorithm: Algorithm) -> Result<Self, KeyError> {
-        let unreadable = |source| KeyError::Unreadable { path: path.into(), source };
-        let pem = fs::read(path).map_err(unreadable)?;
-        Self::from_pem(&pem, algorithm).map_err(|error| KeyError::Unfit {
-            path: path.into(),
-            algorithm: algorithm.name(),
-            reason: error.to_string(),
-        })
-    }
-
-    fn from_pem(pem: &[u8], algorithm: Algorithm) -> jsonwebtoken::errors::Result<Self> {
-        let signs = match algorithm {
-            Algorithm::Rs256 => EncodingKey::from_rsa_pem(pem)?,
-            Algorithm::Hs256 | Algorithm::EdDsa => EncodingKey::from_ed_pem(pem)?,
-        };
-        let mut public = Jwk::from_encoding_key(&signs, algorithm.of_tokens())?;
-        let id = public.thumbprint(ThumbprintHash::SHA256)?;
-        public.common.key_id = Some(id.clone());
-        public.common.public_key_use = Some(PublicKeyUse::Signature);
-        let verifies = DecodingKey::from_jwk(&public)?;
-        let key = Self { id: Some(id), signs, verifies, public: Some(public) };
-        key.try_out(algorithm)?;
-        Ok(key)
-    }
-
-    fn from_secret(secret: &[u8]) -> jsonwebtoken::errors::Result<Self> {
-        let (signs, verifies) =
-            (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        let key = Self { id: None, signs, verifies, public: None };
-        key.try_out(Algorithm::Hs256)?;
-        Ok(key)
-    }
-
-    /// Signs and verifies once: what does not work is known at the start, and not at the first request.
-    fn try_out(&self, algorithm: Algorithm) -> jsonwebtoken::errors::Result<()> {
-        let algorithm = algorithm.of_tokens();
-        let claims = serde_json::json!({ "exp": u64::MAX });
-        let token = encode(&Header::new(algorithm), &claims, &self.signs)?;
-        let read = decode::<serde_json::Value>(token, &self.verifies, &Validation::new(algorithm));
-        read.map(drop)
-    }
-}
-
 /// Makes access tokens and reads them.
-pub(crate) struct Tokens {
+///
+/// ```
+/// use std::time::Duration;
+/// use stockade_actors::Engine;
+/// use stockade_domain::account::{AccountId, Role};
+/// use stockade_http::{Auth, Tokens};
+///
+/// let engine = Engine::in_memory()?;
+/// let tokens = Tokens::open(&Auth::default(), &engine)?;
+/// let hour = Duration::from_secs(3_600);
+/// let token = tokens.issue(AccountId::Account(1), Role::Admin, None, engine.now(), hour);
+/// assert_eq!(token.split('.').count(), 3);
+/// # engine.shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Tokens {
     algorithm: jsonwebtoken::Algorithm,
     keys: Vec<Key>,
     issuer: String,
     audience: String,
     validation: Validation,
+    known: Known,
 }
 
 impl Tokens {
-    /// With the keys that were read, or the one that is kept with the engine's data. Blocks on the disk.
-    pub(crate) fn open(auth: &Auth, keys: Keys, engine: &Engine) -> Result<Self, KeyError> {
-        let Keys(mut keys) = keys;
-        if auth.algorithm == Algorithm::Hs256 {
-            let secret = engine.secret(SECRET, new_secret)?;
-            let key = Key::from_secret(&secret);
-            keys = vec![key.map_err(|error| KeyError::Broken(error.to_string()))?];
-        }
+    /// With the keys that the configuration names, or the one that is kept with the engine's data. Blocks on the disk.
+    ///
+    /// # Errors
+    /// A key cannot be read, made or used.
+    pub fn open(auth: &Auth, engine: &Engine) -> Result<Self, KeyError> {
+        Self::with(auth, Keys::read(auth)?, engine)
+    }
+
+    /// The same, with the files read already.
+    pub(crate) fn with(auth: &Auth, keys: Keys, engine: &Engine) -> Result<Self, KeyError> {
+        let keys = keys.open(auth, engine)?;
         let algorithm = auth.algorithm.of_tokens();
         let mut validation = Validation::new(algorithm);
         validation.set_issuer(&[&auth.issuer]);
@@ -204,11 +103,13 @@ impl Tokens {
         // The engine's clock says what time it is, not the machine's.
         validation.validate_exp = false;
         let (issuer, audience) = (auth.issuer.clone(), auth.audience.clone());
-        Ok(Self { algorithm, keys, issuer, audience, validation })
+        Ok(Self { algorithm, keys, issuer, audience, validation, known: Known::new() })
     }
 
-    /// A new token for an account.
-    pub(crate) fn issue(
+    /// A new token for an account, good from `now` for `ttl`; without a session nothing ends it before its time but a change of the
+    /// account.
+    #[must_use]
+    pub fn issue(
         &self,
         account: AccountId,
         role: Role,
@@ -233,12 +134,20 @@ impl Tokens {
 
     /// Whose token it is. Whether he still is who he was then is not looked at here.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Problem> {
-        let claims = self.read(token).ok_or_else(no_good)?;
-        let caller = claims.caller().ok_or_else(no_good)?;
-        if now.0 / 1_000 >= claims.exp.saturating_add(LEEWAY_SECONDS) {
-            return Err(gate::bad(Code::TokenExpired, "the token has expired"));
+        let (caller, exp) = match self.known.get(token) {
+            Some(known) => known,
+            None => {
+                let read = Some(token).filter(|token| token.len() <= TOKEN_BYTES_MAX);
+                let claims = read.and_then(|token| self.read(token)).ok_or_else(no_good)?;
+                let known = (claims.caller().ok_or_else(no_good)?, claims.exp);
+                self.known.put(token, known);
+                known
+            }
+        };
+        match now.0 / 1_000 < exp.saturating_add(LEEWAY_SECONDS) {
+            true => Ok(caller),
+            false => Err(gate::bad(Code::TokenExpired, "the token has expired")),
         }
-        Ok(caller)
     }
 
     fn read(&self, token: &str) -> Option<Claims> {
@@ -247,20 +156,6 @@ impl Tokens {
         let key = self.keys.iter().find(|key| key.id == header.kid)?;
         decode(token, &key.verifies, &self.validation).ok().map(|data| data.claims)
     }
-}
-
-/// An access token for an account that comes from no session, so that nothing ends it before its time. Blocks on the disk.
-///
-/// # Errors
-/// There is no key to sign it with.
-pub fn issue_token(
-    engine: &Engine,
-    auth: &Auth,
-    account: &Account,
-    ttl: Duration,
-) -> Result<String, KeyError> {
-    let tokens = Tokens::open(auth, Keys::read(auth)?, engine)?;
-    Ok(tokens.issue(account.id, account.role, None, engine.now(), ttl))
 }
 
 impl Claims {
@@ -284,10 +179,40 @@ fn no_good() -> Problem {
     gate::bad(Code::Unauthenticated, "the token is no good")
 }
 
-fn new_secret() -> Vec<u8> {
-    let mut secret = vec![0; 32];
-    aws_lc_rs::rand::fill(&mut secret).expect("the system gives random numbers");
-    secret
+/// Tokens that were verified: the same one comes again and again, and what it says stays true as long as the keys do.
+struct Known {
+    hasher: RandomState,
+    shards: Vec<Mutex<HashMap<Box<str>, Verified>>>,
+}
+
+/// Whose token it is, and when it ends.
+type Verified = (Caller, u64);
+
+impl Known {
+    fn new() -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { hasher: RandomState::new(), shards }
+    }
+
+    fn get(&self, token: &str) -> Option<Verified> {
+        self.with(token, |known| known.get(token).copied())
+    }
+
+    /// What is full is emptied: it fills again with what is in use.
+    fn put(&self, token: &str, verified: Verified) {
+        self.with(token, |known| {
+            if known.len() >= KNOWN_MAX / SHARDS {
+                known.clear();
+            }
+            known.insert(token.into(), verified);
+        });
+    }
+
+    fn with<T>(&self, token: &str, work: impl FnOnce(&mut HashMap<Box<str>, Verified>) -> T) -> T {
+        let at = self.hasher.hash_one(token) as usize % SHARDS;
+        // A panic while it was held left a map behind that is whole.
+        work(&mut self.shards[at].lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// `GET /.well-known/jwks.json`: what others need to verify tokens. At the root only.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     answer,
+    caller::Caller,
     extract::Input,
     problem::Problem,
     refusals::{Named, Request, explain, locating},
@@ -61,6 +62,7 @@ impl<'a> Row<'a> {
 /// `POST /orders/batch`: many orders with one wait for the disk; each by itself, or all or none.
 pub(crate) async fn place_many(
     state: Shared,
+    caller: Caller,
     body: Input<BatchBody>,
 ) -> Result<HttpResponse, Problem> {
     let BatchBody { orders, mode } = body.valid()?;
@@ -68,7 +70,8 @@ pub(crate) async fn place_many(
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/orders", detail));
     }
-    let drafts = orders.into_iter().map(PlaceOrderBody::into_request);
+    let draft = |order: PlaceOrderBody| order.into_request(&state.engine, caller);
+    let drafts = orders.into_iter().map(draft);
     match mode {
         Some(Mode::All) => all(&state.engine, drafts.enumerate()).await,
         None | Some(Mode::Each) => each(&state.engine, drafts.collect()).await,

@@ -10,7 +10,9 @@ use stockade_domain::{
 };
 
 use super::{find, view::OrderView};
-use crate::{page::Page, problem::Problem, query::Params, state::Shared, time::Time};
+use crate::{
+    caller::Caller, page::Page, problem::Problem, query::Params, state::Shared, time::Time,
+};
 
 /// One event, with the order as it was after it.
 #[derive(Serialize)]
@@ -33,9 +35,10 @@ struct Step {
 pub(crate) async fn history(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let order = find(&state.engine, *id)?;
+    let order = find(&state.engine, caller, *id)?;
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
     let after = page.after_id(&mut params);

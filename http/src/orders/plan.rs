@@ -4,7 +4,8 @@ use stockade_domain::{ProductId, Quantity, ReservationId, WarehouseId, order::Li
 
 use super::body::PlaceOrderBody;
 use crate::{
-    answer, extract::Input, problem::Problem, refusals::locating, state::Shared, time::Time,
+    answer, caller::Caller, extract::Input, problem::Problem, refusals::locating, state::Shared,
+    time::Time,
 };
 
 #[derive(Serialize)]
@@ -33,9 +34,10 @@ struct ShortView {
 /// `POST /orders/plan`: which warehouse would give what. Nothing is reserved.
 pub(crate) async fn plan(
     state: Shared,
+    caller: Caller,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request()?;
+    let (request, names) = body.valid()?.into_request(&state.engine, caller)?;
     let plan = state.engine.plan(&request).map_err(locating(|named| names.locate(named)))?;
     let products = distinct(&request.lines);
     let allocations = plan.allocations.iter().map(|allocation| AllocationView {

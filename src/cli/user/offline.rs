@@ -8,7 +8,7 @@ use futures_executor::block_on;
 use stockade::{
     Engine,
     domain::account::{Account, Personal, PersonalChange, Role},
-    http::{Auth, hash_password, issue_token},
+    http::{Auth, Tokens, hash_password},
 };
 
 use super::{
@@ -96,7 +96,8 @@ impl Accounts for Directory {
     fn token(&self, login: &str, expires: Option<Duration>) -> Result<String, Failure> {
         let account = self.find(login)?;
         let ttl = expires.unwrap_or(self.auth.access_ttl);
-        issue_token(&self.engine, &self.auth, &account, ttl).map_err(Failure::work)
+        let tokens = Tokens::open(&self.auth, &self.engine).map_err(Failure::work)?;
+        Ok(tokens.issue(account.id, account.role, None, self.engine.now(), ttl))
     }
 
     fn list(&self) -> Result<Vec<Shown>, Failure> {
