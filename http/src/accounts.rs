@@ -123,7 +123,7 @@ async fn prove(
 
 /// The same words whether there is such an account or not.
 fn wrong() -> Problem {
-    let detail = "there is no account with this login and this password";
+    let detail = "no account has this name and password";
     Problem::new(StatusCode::UNAUTHORIZED, Code::InvalidCredentials, detail)
         .with_header(WWW_AUTHENTICATE, CHALLENGE)
 }

@@ -68,4 +68,4 @@ pub use limits::RateLimits;
 pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, hash_password};
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
-pub use tokens::{KeyError, issue_token};
+pub use tokens::{KeyError, Tokens};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::Engine;
 use stockade_domain::{
     CustomerId, SessionId, Timestamp,
-    account::{Account, AccountId, Role},
+    account::{AccountId, Role},
 };
 
 use crate::{
@@ -59,7 +59,22 @@ struct Claims {
 }
 
 /// Makes access tokens and reads them.
-pub(crate) struct Tokens {
+///
+/// ```
+/// use std::time::Duration;
+/// use stockade_actors::Engine;
+/// use stockade_domain::account::{AccountId, Role};
+/// use stockade_http::{Auth, Tokens};
+///
+/// let engine = Engine::in_memory()?;
+/// let tokens = Tokens::open(&Auth::default(), &engine)?;
+/// let hour = Duration::from_secs(3_600);
+/// let token = tokens.issue(AccountId::Account(1), Role::Admin, None, engine.now(), hour);
+/// assert_eq!(token.split('.').count(), 3);
+/// # engine.shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Tokens {
     algorithm: jsonwebtoken::Algorithm,
     keys: Vec<Key>,
     issuer: String,
@@ -70,7 +85,10 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// With the keys that the configuration names, or the one that is kept with the engine's data. Blocks on the disk.
-    pub(crate) fn open(auth: &Auth, engine: &Engine) -> Result<Self, KeyError> {
+    ///
+    /// # Errors
+    /// A key cannot be read, made or used.
+    pub fn open(auth: &Auth, engine: &Engine) -> Result<Self, KeyError> {
         Self::with(auth, Keys::read(auth)?, engine)
     }
 
@@ -90,7 +108,8 @@ impl Tokens {
 
     /// A new token for an account, good from `now` for `ttl`; without a session nothing ends it before its time but a change of the
     /// account.
-    pub(crate) fn issue(
+    #[must_use]
+    pub fn issue(
         &self,
         account: AccountId,
         role: Role,
@@ -137,20 +156,6 @@ impl Tokens {
         let key = self.keys.iter().find(|key| key.id == header.kid)?;
         decode(token, &key.verifies, &self.validation).ok().map(|data| data.claims)
     }
-}
-
-/// An access token for an account that comes from no session, so that nothing ends it before its time. Blocks on the disk.
-///
-/// # Errors
-/// There is no key to sign it with.
-pub fn issue_token(
-    engine: &Engine,
-    auth: &Auth,
-    account: &Account,
-    ttl: Duration,
-) -> Result<String, KeyError> {
-    let tokens = Tokens::open(auth, engine)?;
-    Ok(tokens.issue(account.id, account.role, None, engine.now(), ttl))
 }
 
 impl Claims {

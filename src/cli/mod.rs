@@ -10,6 +10,8 @@ mod rest;
 mod seed;
 #[cfg(feature = "http")]
 mod serve;
+#[cfg(feature = "http")]
+mod user;
 mod verify;
 
 use std::{
@@ -41,6 +43,9 @@ enum Command {
     Seed(seed::Seed),
     /// Check every record and every invariant of a data directory that nobody uses.
     Verify(verify::Verify),
+    /// Make and change accounts, in a data directory that nobody uses or in a running server.
+    #[cfg(feature = "http")]
+    User(user::User),
     /// Print the effective configuration as TOML.
     Config(ConfigCommand),
     /// Print the version.
@@ -147,6 +152,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(replay) => replay.run(),
         Command::Seed(seed) => seed.run(),
         Command::Verify(verify) => verify.run(),
+        #[cfg(feature = "http")]
+        Command::User(user) => user.run(),
         Command::Config(command) => {
             let settings = config::Settings::load(command.file.config.as_deref(), &[])?;
             print(&settings.to_toml())

@@ -28,6 +28,8 @@ const ANSWER_BYTES_MAX: u64 = 1 << 30;
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// What the server knows the caller by.
+    token: Option<String>,
 }
 
 /// A request with a body.
@@ -65,7 +67,13 @@ impl Client {
             .max_idle_connections_per_host(CONNECTIONS_MAX)
             .build();
         let base = format!("{}/v1", url.trim_end_matches('/'));
-        Ok(Self { agent: config.into(), base })
+        Ok(Self { agent: config.into(), base, token: None })
+    }
+
+    /// The same, with an access token or an API key.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_token(self, token: Option<String>) -> Self {
+        Self { token, ..self }
     }
 
     /// One request, whatever its status.
@@ -77,7 +85,10 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let url = format!("{}{path}", self.base);
         let failed = |error: ureq::Error| Failure::work(format!("{method} {url}: {error}"));
-        let request = ureq::http::Request::builder().method(method.clone()).uri(&url);
+        let mut request = ureq::http::Request::builder().method(method.clone()).uri(&url);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let answer = match body {
             Some(body) => {
                 let request = request.header("content-type", "application/json");

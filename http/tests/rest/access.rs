@@ -7,10 +7,10 @@ use futures_executor::block_on;
 use jsonwebtoken::{Algorithm as Alg, EncodingKey};
 use serde_json::json;
 use stockade_domain::account::Role;
-use stockade_http::{Algorithm, Auth, issue_token, routes};
+use stockade_http::{Algorithm, Auth, routes};
 
 use crate::{
-    keys::{self, Keys, account, claims, made, signed, token},
+    keys::{self, Keys, account, claims, made, signed, token, token_for},
     server::Server,
 };
 
@@ -137,7 +137,7 @@ impl Shop {
         let (owner, other) = (account(&server, Role::Customer), account(&server, Role::Customer));
         let (staff, admin) = (account(&server, Role::Staff), account(&server, Role::Admin));
         let brief = Duration::from_secs(1);
-        let expired = issue_token(engine, &auth, &admin, brief).unwrap();
+        let expired = token_for(&server, &auth, &admin, brief);
         server.advance(10);
         let [owner, other, staff, admin] =
             [owner, other, staff, admin].map(|account| token(&server, &auth, &account));

@@ -12,7 +12,7 @@ use futures_executor::block_on;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use stockade_domain::account::{Account, Personal, Role};
-use stockade_http::{Algorithm, Auth, AuthMode, HttpConfig, issue_token};
+use stockade_http::{Algorithm, Auth, AuthMode, HttpConfig, Tokens};
 
 use crate::server::{Answer, NOW_MS, Server};
 
@@ -68,7 +68,13 @@ pub(crate) fn account(server: &Server, role: Role) -> std::sync::Arc<Account> {
 
 /// A token of an account for an hour.
 pub(crate) fn token(server: &Server, auth: &Auth, account: &Account) -> String {
-    issue_token(&server.engine, auth, account, Duration::from_secs(3_600)).unwrap()
+    token_for(server, auth, account, Duration::from_secs(3_600))
+}
+
+/// The same, for as long as that.
+pub(crate) fn token_for(server: &Server, auth: &Auth, account: &Account, ttl: Duration) -> String {
+    let tokens = Tokens::open(auth, &server.engine).unwrap();
+    tokens.issue(account.id, account.role, None, server.engine.now(), ttl)
 }
 
 /// The claims of a token that would be good.

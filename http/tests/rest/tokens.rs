@@ -6,11 +6,11 @@ use futures_executor::block_on;
 use serde_json::{Value, json};
 use stockade_domain::account::{Personal, PersonalChange, Role};
 use stockade_http::{
-    Algorithm, Auth, AuthMode, BindError, HttpConfig, RateLimits, bind, hash_password, issue_token,
+    Algorithm, Auth, AuthMode, BindError, HttpConfig, RateLimits, bind, hash_password,
 };
 
 use crate::{
-    keys::{self, Keys, account, claims, made, signed, token},
+    keys::{self, Keys, account, claims, made, signed, token, token_for},
     server::Server,
 };
 
@@ -20,7 +20,7 @@ fn a_token_ends_and_says_so() {
     let auth = signed(Algorithm::EdDsa, &[&keys.ed25519("key")]);
     let server = keys::server(&auth);
     let ann = account(&server, Role::Customer);
-    let token = issue_token(&server.engine, &auth, &ann, auth.access_ttl).unwrap();
+    let token = token_for(&server, &auth, &ann, auth.access_ttl);
     let ask = || server.as_bearer(&token, "GET", "/v1/orders", None);
     server.advance(899);
     ask().is(200);
