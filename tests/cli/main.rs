@@ -5,4 +5,5 @@ mod replay;
 mod seed;
 mod serve;
 mod support;
+mod user;
 mod verify;
