@@ -231,7 +231,7 @@ mod tests {
         }
         let engine = stockade_actors::Engine::in_memory().unwrap();
         let config = crate::HttpConfig::default();
-        let tokens = crate::Tokens::open(&config.auth, &engine).unwrap();
+        let tokens = crate::tokens::Tokens::open(&config.auth, &engine).unwrap();
         let state = web::Data::new(crate::state::State::new(engine, &config, tokens));
         let app = App::new().app_data(state).route("/", web::get().to(fail)).wrap(from_fn(edge));
         let app = test::init_service(app).await;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stockade_http::{HttpConfig, RateLimits};
+use stockade_http::{Auth, AuthMode, HttpConfig, RateLimits};
 
 use crate::server::Server;
 
@@ -80,6 +80,7 @@ fn a_preflight_is_answered_from_the_route() {
 fn an_address_over_its_limit_is_told_when_to_come_again() {
     let limits = RateLimits { address_per_second: 1, ..RateLimits::default() };
     let config = HttpConfig {
+        auth: Auth { mode: AuthMode::Jwt, ..Auth::default() },
         rate_limits: Some(limits),
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         ..HttpConfig::default()
