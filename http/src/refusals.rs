@@ -146,13 +146,13 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
             _ => problem,
         };
     };
+    // What the path names is not there: 404. What the body names is not there: the body is wrong.
+    let is_customer = matches!(refusal, Refusal::NotFound { kind: "customer", .. });
+    let code = if is_customer { Code::CustomerNotFound } else { code };
     let fault = Fault::body(pointer, code, detail.clone());
     match refusal {
         Refusal::Invalid { .. } => Problem::unprocessable(code, vec![fault]),
-        // What the path names is not there: 404. What the body names is not there: the body is wrong.
-        Refusal::NotFound { kind: "customer", .. } => {
-            Problem::unprocessable(Code::CustomerNotFound, vec![fault])
-        }
+        Refusal::NotFound { .. } if is_customer => Problem::unprocessable(code, vec![fault]),
         Refusal::NotFound { .. } => Problem::unprocessable(Code::Invalid, vec![fault]),
         _ => Problem::new(status, code, detail).with_faults(vec![fault]),
     }

@@ -63,7 +63,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// Read settings from this file instead of ./stockade.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 

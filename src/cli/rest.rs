@@ -1,6 +1,7 @@
 //! A small REST client.
 
 use std::{
+    fmt,
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use clap::Args;
 use serde_json::Value;
 use ureq::{Agent, http::Method};
 
@@ -32,12 +34,33 @@ pub(crate) struct Client {
     token: Option<String>,
 }
 
+/// How a running server knows the caller.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Token {
+    /// An access token or an API key for the server
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "STOCKADE_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
+    token: Option<String>,
+}
+
 /// A request with a body.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) body: Value,
+}
+
+// It lets in whoever reads it.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
 }
 
 impl Request {
@@ -54,8 +77,8 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// A client of the server at `url`.
-    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+    /// A client of the server at `url`, known to it by the token.
+    pub(crate) fn new(url: &str, Token { token }: &Token) -> Result<Self, Failure> {
         if !url.starts_with("http://") {
             let what = format!("--url {url}: must begin with http:// (https is not supported yet)");
             return Err(Failure::usage(what));
@@ -67,13 +90,7 @@ impl Client {
             .max_idle_connections_per_host(CONNECTIONS_MAX)
             .build();
         let base = format!("{}/v1", url.trim_end_matches('/'));
-        Ok(Self { agent: config.into(), base, token: None })
-    }
-
-    /// The same, with an access token or an API key.
-    #[cfg(feature = "http")]
-    pub(crate) fn with_token(self, token: Option<String>) -> Self {
-        Self { token, ..self }
+        Ok(Self { agent: config.into(), base, token: token.clone() })
     }
 
     /// One request, whatever its status.

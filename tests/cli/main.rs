@@ -6,4 +6,5 @@ mod replay;
 mod seed;
 mod serve;
 mod support;
+mod user;
 mod verify;

@@ -84,9 +84,9 @@ impl Details {
     fn bytes(&self) -> usize {
         const LENGTH: usize = 9;
         let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len) + LENGTH;
-        let entry = |(name, value): (&Box<str>, &Box<str>)| name.len() + value.len() + 2 * LENGTH;
-        let metadata: usize = self.metadata.iter().map(entry).sum();
-        4 * LENGTH + text(&self.note) + text(&self.reference) + metadata
+        let entries = self.metadata.iter();
+        let metadata = entries.map(|(name, value)| name.len() + value.len() + 2 * LENGTH);
+        4 * LENGTH + text(&self.note) + text(&self.reference) + metadata.sum::<usize>()
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use stockade_actors::Engine;
-use stockade_domain::account::{Account, PersonalChange};
+use stockade_domain::account::{Account, PersonalChange, Role};
 
 use super::{AccountView, person, prove, refused};
 use crate::{
@@ -61,17 +61,16 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, Problem> {
     Params::of(&req).finish()?;
     let engine = &state.engine;
-    let stranger = |username: &str| {
-        let role = caller.role().map_or("none", |role| role.name());
-        Ok(answer::ok(&Stranger { id: None, username, role }))
+    let stranger = |username: &str, role: Role| {
+        Ok(answer::ok(&Stranger { id: None, username, role: role.name() }))
     };
     match caller {
-        Caller::Local | Caller::Anonymous => stranger("local"),
+        Caller::Local => stranger("local", Role::Admin),
         Caller::ApiKey(id) => {
             let key = engine.api_keys().into_iter().find(|key| key.id == id);
-            stranger(key.as_ref().map_or("", |key| &key.name))
+            stranger(key.as_ref().map_or("", |key| &key.name), Role::Staff)
         }
-        Caller::Account { .. } => {
+        Caller::Anonymous | Caller::Account { .. } => {
             let account = own(engine, caller)?;
             let view = AccountView::of(engine, &account);
             Ok(answer::seen(&req, account.version, Cached::Never, &view))

@@ -167,3 +167,44 @@ pub(crate) async fn logout(
     }
     Ok(answer::nothing())
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{http::StatusCode, rt::System, test::TestRequest};
+    use stockade_actors::Engine;
+    use stockade_domain::SessionId;
+
+    use super::*;
+    use crate::{HttpConfig, hash_password, tokens::Tokens};
+
+    #[test]
+    fn a_session_counts_only_if_its_password_still_does() {
+        let config = HttpConfig::default();
+        let engine = Engine::in_memory().unwrap();
+        let tokens = Tokens::open(&config.auth, &engine).unwrap();
+        let state = State::new(engine.clone(), &config, tokens);
+        let req = TestRequest::default().to_http_request();
+        let hashed = |password| hash_password(password).unwrap();
+        System::new().block_on(async {
+            let password = Some(hashed("old password").into());
+            let email = Some("ann@example.com".into());
+            let personal = Personal { email, password, ..Personal::default() };
+            let ann = engine.register(Role::Customer, personal).await.unwrap();
+            let proved = engine.personal(&ann).unwrap();
+            let password = Some(hashed("new password"));
+            let change = PersonalChange { password, ..PersonalChange::default() };
+            engine.change_account(ann.id, None, change).await.unwrap();
+
+            let password = |text: &str| Password(text.to_owned());
+            let old = open(&req, &state, &ann, &proved, password("old password")).await;
+            assert_eq!(old.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+            assert!(engine.session(ann.id, SessionId(1)).is_none());
+            let new = open(&req, &state, &ann, &proved, password("new password")).await.unwrap();
+            assert!(engine.session(ann.id, new.session.id).is_some());
+            engine.erase_account(ann.id, None).await.unwrap();
+            let gone = open(&req, &state, &ann, &proved, password("new password")).await;
+            assert_eq!(gone.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+        });
+        engine.shutdown().unwrap();
+    }
+}

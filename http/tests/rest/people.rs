@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use stockade_domain::account::{Account, Personal, Role};
 use stockade_http::{Auth, AuthMode, HttpConfig, RateLimits, hash_password};
 
-use crate::server::{Answer, Server};
+use crate::{
+    keys,
+    server::{Answer, Server},
+};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A server that asks who is there.
 pub(crate) fn guarded() -> Server {
-    Server::with(HttpConfig {
-        auth: Auth { mode: AuthMode::Jwt, ..Auth::default() },
-        ..HttpConfig::default()
-    })
+    keys::server(&Auth { mode: AuthMode::Jwt, ..Auth::default() })
 }
 
 /// Somebody who has signed in.

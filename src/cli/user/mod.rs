@@ -15,7 +15,10 @@ use serde_json::json;
 use stockade::domain::account;
 
 use self::{offline::Directory, online::Server};
-use super::{ConfigFile, Failure, Output, print, print_json, rest::Client};
+use super::{
+    ConfigFile, Failure, Output, print, print_json,
+    rest::{Client, Token},
+};
 
 /// The longest time a token from here is good: one that is lost cannot be called back.
 const EXPIRES_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
@@ -43,15 +46,8 @@ struct At {
     /// A running server
     #[arg(long, value_name = "URL", global = true)]
     url: Option<String>,
-    /// An admin's access token for the server
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "STOCKADE_TOKEN",
-        hide_env_values = true,
-        global = true
-    )]
-    token: Option<String>,
+    #[command(flatten)]
+    token: Token,
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,10 +150,7 @@ impl User {
     pub(super) fn run(self) -> Result<(), Failure> {
         let makes_data = matches!(self.action, Action::Create { .. });
         let accounts: Box<dyn Accounts> = match &self.at.url {
-            Some(url) => {
-                let client = Client::new(url)?.with_token(self.at.token);
-                Box::new(Server { client })
-            }
+            Some(url) => Box::new(Server { client: Client::new(url, &self.at.token)? }),
             None => {
                 let file = self.at.file.config.as_deref();
                 Box::new(Directory::open(file, self.at.data_dir, makes_data)?)
