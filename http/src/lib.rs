@@ -65,7 +65,7 @@ pub use client::{Network, NotANetwork};
 pub use config::HttpConfig;
 pub use cors::{NotAnOrigin, Origin};
 pub use limits::RateLimits;
-pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, hash_password};
+pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, generate_password, hash_password};
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
 pub use tokens::{KeyError, Tokens};

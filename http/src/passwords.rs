@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 
 use actix_web::{http::StatusCode, web};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -97,6 +98,22 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
     let system = |_| PasswordError::System;
     let hash: PasswordHash = argon2()?.hash_password(password.as_bytes()).map_err(system)?;
     Ok(hash.to_string())
+}
+
+/// A random password that nobody will guess, short enough to be typed.
+///
+/// # Errors
+/// The system has no random numbers.
+///
+/// ```
+/// let password = stockade_http::generate_password()?;
+/// assert!(password.len() == 22 && stockade_http::hash_password(&password).is_ok());
+/// # Ok::<(), stockade_http::PasswordError>(())
+/// ```
+pub fn generate_password() -> Result<String, PasswordError> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| PasswordError::System)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
 fn argon2() -> Result<Argon2<'static>, PasswordError> {

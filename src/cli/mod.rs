@@ -4,6 +4,8 @@ mod config;
 #[cfg(feature = "http")]
 mod demo;
 #[cfg(feature = "http")]
+mod first_start;
+#[cfg(feature = "http")]
 mod logging;
 mod replay;
 mod rest;

@@ -1,5 +1,6 @@
 //! The real binary, as people and programs run it.
 
+mod auth;
 mod config;
 mod replay;
 mod seed;
