@@ -104,6 +104,11 @@ fn a_token_is_made_offline_and_an_admin_works_online_with_it() {
     refused.refused(1, &["403", "forbidden"]);
     online(PASSWORD, &["token", "bob@example.com"]).refused(1, &["401", "invalid_credentials"]);
     user("", &["list", "--url", &server.url]).refused(1, &["401"]);
+    let seed = ["seed", "--products", "3", "--url", &server.url];
+    run(folder.path(), &seed).refused(1, &["401"]);
+    let mut seed = command(folder.path(), &seed);
+    seed.env("STOCKADE_TOKEN", token);
+    finish(seed).succeeded();
     assert_eq!(server.terminate().0, Some(0));
 }
 
