@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,8 +14,9 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::Sequence;
+use tokio::sync::Notify;
 
-use crate::Error;
+use crate::{Error, waits::Waits};
 
 /// Lets an answer leave, or tells that it never can.
 type Leave = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -29,6 +31,9 @@ pub(crate) struct Answers {
     folded: AtomicU64,
     stopped: Mutex<Option<Arc<str>>>,
     queues: Vec<Queue>,
+    /// Whoever follows the feed. Free while nobody does.
+    progress: Notify,
+    pub(crate) waits: Arc<Waits>,
 }
 
 impl Answers {
@@ -37,6 +42,8 @@ impl Answers {
             folded: AtomicU64::new(folded),
             stopped: Mutex::new(None),
             queues: (0..lanes).map(|_| Queue::default()).collect(),
+            progress: Notify::new(),
+            waits: Arc::default(),
         }
     }
 
@@ -65,6 +72,8 @@ impl Answers {
         for queue in &self.queues {
             self.release_queue(queue);
         }
+        self.progress.notify_waiters();
+        self.waits.release(sequence);
     }
 
     fn release_queue(&self, queue: &Queue) {
@@ -88,11 +97,26 @@ impl Answers {
     /// Nothing more will ever be committed: every answer, now and later, says so.
     pub(crate) fn stop(&self, reason: &Arc<str>) {
         self.stopped.lock().get_or_insert_with(|| reason.clone());
+        self.waits.close();
         for queue in &self.queues {
             let waiting = std::mem::take(&mut *queue.waiting.lock());
             for (_, leave) in waiting {
                 leave(Err(Error::Stopped(reason.clone())));
             }
+        }
+        self.progress.notify_waiters();
+    }
+
+    /// Waits until something after `sequence` is folded, or nothing ever will be.
+    pub(crate) async fn folds_beyond(&self, sequence: Sequence) {
+        loop {
+            let mut moved = pin!(self.progress.notified());
+            // From here on no progress is missed.
+            moved.as_mut().enable();
+            if self.folded() > sequence || self.stopped.lock().is_some() {
+                return;
+            }
+            moved.await;
         }
     }
 }

@@ -14,7 +14,7 @@ use stockade_domain::{
 use stockade_storage::{DataDirectory, Disk, JournalError, RealDisk, StateStore};
 use thiserror::Error;
 
-use crate::{Engine, Error as EngineError, checkpoint, read::ReadSide};
+use crate::{Engine, Error as EngineError, checkpoint, keys::Keys, read::ReadSide};
 
 /// Events read from the journal at a time.
 const PAGE: usize = 4_096;
@@ -103,14 +103,14 @@ impl Auditor {
         });
         self.read.holds.visit(0, |_, hold| {
             let exists = |order: OrderId| self.read.orders.with(order.0, |_| ()).is_some();
-            invariants::check_hold(hold, &open, exists, &mut found);
-            reasons.hold(hold);
+            invariants::check_hold(&hold.now, &open, exists, &mut found);
+            reasons.hold(&hold.now);
             true
         });
         invariants::check_accounts(&self.read.accounts.read(), &mut found);
         let mut road = Road::default();
         self.read.transfers.visit(0, |_, transfer| {
-            road.transfer(transfer);
+            road.transfer(&transfer.now);
             true
         });
         road.open(&open);
@@ -173,7 +173,7 @@ pub fn verify(path: &Path) -> Result<Verified, VerifyError> {
     let journal_id = stockade_storage::journal_id(&*disk)?.unwrap_or(0);
     let state = StateStore::inspect(&directory.state(), journal_id).and_then(|store| {
         let read = ReadSide::default();
-        checkpoint::load(&store, &read).map(|()| (store.position(), read))
+        checkpoint::load(&store, &read, &Keys::new(0)).map(|()| (store.position(), read))
     });
     let position = state.as_ref().map_or(Sequence::MAX, |(position, _)| *position);
     let checked = stockade_storage::check(disk, &mut |record| {

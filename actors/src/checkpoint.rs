@@ -20,18 +20,22 @@ use stockade_domain::{Quantity, StockKey, stock::Stock};
 enum Kind {
     Orders = b'o',
     Holds = b'h',
-    Transfers = b't',
-    Adjustments = b'a',
+    /// With where their events are. Pages without were `t`: a state that has those is built anew.
+    Transfers = b'T',
+    /// As the event that decided each. Pages of what the first of its variants held were `a`.
+    Adjustments = b'A',
     Stocks = b's',
     Products = b'p',
     Shops = b'S',
     Warehouses = b'W',
     Customers = b'c',
-    Accounts = b'A',
+    Accounts = b'U',
     /// The steps of the clock: one page.
     Clock = b'C',
     /// API keys and counts: one page.
-    AccountsRest = b'k',
+    AccountsRest = b'n',
+    /// Idempotency keys, a page a run.
+    Keys = b'k',
     /// The open table, leases and the catalogue's position: one page. Pages of another layout than today's have another letter
     /// here (`r` was the first), so that they are not misread.
     Rest = b'R',
@@ -59,6 +63,7 @@ impl Kind {
             Self::Accounts,
             Self::AccountsRest,
             Self::Clock,
+            Self::Keys,
             Self::Rest,
         ];
         let kind = all.into_iter().find(|known| *known as u8 == *kind)?;

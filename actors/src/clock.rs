@@ -26,7 +26,7 @@ pub(crate) type WallMs = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Reads the wall clock, in milliseconds since 1970. The only place that does.
 #[allow(clippy::disallowed_methods)]
-fn wall_ms() -> u64 {
+pub(crate) fn wall_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub virtual_clock: Option<u64>,
     /// Size of a journal segment, in bytes: 8 MiB to 2 GiB. (A simulated disk may have smaller ones, and smaller orders then.)
     pub segment_bytes: u64,
+    /// The most idempotency keys that are remembered, the newest. Each is for a day, and takes about 25 bytes of memory.
+    pub idempotency_keys_max: usize,
 }
 
 /// The most lanes: ids are dealt out round robin among them, and no machine we know gains from more.
@@ -50,6 +52,9 @@ const SEGMENT_BYTES_MAX: u64 = 1 << 31;
 
 /// The most work under way: more units than a semaphore counts would be needed for no gain but latency.
 const WORK_MAX: usize = 16_777_216;
+
+/// The most idempotency keys: 25 GB of them.
+const IDEMPOTENCY_KEYS_MAX: usize = 1_000_000_000;
 
 impl Config {
     /// An engine on a data directory.
@@ -75,6 +80,7 @@ impl Config {
             clock_jump_lasts: Duration::from_secs(60),
             virtual_clock: None,
             segment_bytes: 64 << 20,
+            idempotency_keys_max: 10_000_000,
         }
     }
 
@@ -84,6 +90,12 @@ impl Config {
     pub fn with_virtual_clock(mut self, now_ms: u64) -> Self {
         self.virtual_clock = Some(now_ms);
         self
+    }
+
+    /// The same, with a clock that begins now.
+    #[must_use]
+    pub fn with_test_clock(self) -> Self {
+        self.with_virtual_clock(crate::clock::wall_ms())
     }
 
     pub(crate) fn check(&self) -> Result<(), OpenError> {
@@ -103,6 +115,10 @@ impl Config {
         {
             let detail = format!("must be from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}");
             return wrong("segment_bytes", detail);
+        }
+        if !(1..=IDEMPOTENCY_KEYS_MAX).contains(&self.idempotency_keys_max) {
+            let detail = format!("must be from 1 to {IDEMPOTENCY_KEYS_MAX}");
+            return wrong("idempotency_keys_max", detail);
         }
         Ok(())
     }

@@ -129,6 +129,7 @@ impl Due {
                 waits.then(|| (placed.at, placed.payment_deadline(), placed.allocations.len()))
             })?,
             OwnerKind::Hold => read.holds.with(owner.id(), |hold| {
+                let hold = &hold.now;
                 let set = (hold.set_at, hold.expires_at, hold.allocations.len());
                 hold.is_active().then_some(set)
             })?,

@@ -8,10 +8,20 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use crate::Error;
+use crate::{Error, keys::InFlight};
 
-/// Work that was let in; it leaves when this is dropped.
-pub(crate) type Permit = OwnedSemaphorePermit;
+/// Work that was let in. When this is dropped it has left, and its idempotency keys are no longer in flight.
+pub(crate) struct Permit {
+    _room: OwnedSemaphorePermit,
+    _keys: Option<InFlight>,
+}
+
+impl Permit {
+    /// The same, with the keys of the work.
+    pub(crate) fn with_keys(self, keys: Option<InFlight>) -> Self {
+        Self { _keys: keys, ..self }
+    }
+}
 
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -26,16 +36,17 @@ impl Door {
 
     /// Lets in work with so many lines, or refuses it.
     pub(crate) fn enter(&self, lines: usize) -> Result<Permit, Error> {
-        self.room.clone().try_acquire_many_owned(self.weight(lines)).map_err(|error| match error {
-            TryAcquireError::Closed => Error::Draining,
-            TryAcquireError::NoPermits => Error::Overloaded,
-        })
+        match self.room.clone().try_acquire_many_owned(self.weight(lines)) {
+            Ok(room) => Ok(Permit { _room: room, _keys: None }),
+            Err(TryAcquireError::Closed) => Err(Error::Draining),
+            Err(TryAcquireError::NoPermits) => Err(Error::Overloaded),
+        }
     }
 
     /// Lets in work with so many lines once there is room.
     pub(crate) async fn wait(&self, lines: usize) -> Result<Permit, Error> {
-        let permit = self.room.clone().acquire_many_owned(self.weight(lines)).await;
-        permit.map_err(|_| Error::Draining)
+        let room = self.room.clone().acquire_many_owned(self.weight(lines)).await;
+        room.map(|room| Permit { _room: room, _keys: None }).map_err(|_| Error::Draining)
     }
 
     /// Work under way, in units.

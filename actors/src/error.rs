@@ -1,6 +1,6 @@
 use std::{path::PathBuf, sync::Arc};
 
-use stockade_domain::Refusal;
+use stockade_domain::{Refusal, Sequence};
 use stockade_storage::{DirectoryError, JournalError, StateError};
 use thiserror::Error;
 
@@ -27,6 +27,29 @@ pub enum Error {
     /// The engine has stopped: what was under way may or may not have happened, and the next start will know.
     #[error("the engine has stopped: {0}")]
     Stopped(Arc<str>),
+    /// The same idempotency key is being worked on. Nothing more was begun.
+    #[error("a request with the same idempotency key is still under way")]
+    InProgress,
+    /// The idempotency key had an effect, and that was for another request. Nothing changed.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The idempotency key had its effect, here: see [`crate::Engine::first_answer`]. It has no second one.
+    #[error("the request was carried out before")]
+    AlreadyDone {
+        /// The decision.
+        at: Sequence,
+    },
+    /// One order of a batch of all or none is in the way. Nothing changed.
+    #[error("order {at} of the batch: {error}")]
+    InBatch {
+        /// Which, from 0.
+        at: usize,
+        /// Why.
+        error: Box<Error>,
+    },
+    /// What was to be waited for did not happen in time.
+    #[error("the position is not reached yet")]
+    PositionNotReached,
 }
 
 /// Why an engine cannot be opened. Nothing was changed.

@@ -13,7 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stockade_domain::{Event, Owner, Sequence, Timestamp, holder::HoldEvent, order::OrderEvent};
+use stockade_domain::{
+    Event, Origin, Owner, Sequence, Timestamp, holder::HoldEvent, order::OrderEvent,
+};
 use stockade_storage::{Committed, JournalError, Sink};
 
 use crate::{
@@ -131,7 +133,7 @@ impl Fold {
     fn committed(&mut self, mut batch: Committed<Event>) {
         for (sequence, event) in batch.payloads.drain(..) {
             self.shared.read.apply(sequence, &event);
-            self.observe(&event);
+            self.observe(sequence, batch.time_ms, &event);
         }
         if !self.dues.is_empty() {
             self.shared.deadlines.add(self.dues.drain(..));
@@ -141,9 +143,12 @@ impl Fold {
         self.shared.answers.release(last);
     }
 
-    /// What an event means for deadlines and leases.
-    fn observe(&mut self, event: &Event) {
+    /// What an event means for deadlines, leases and idempotency keys.
+    fn observe(&mut self, sequence: Sequence, time_ms: u64, event: &Event) {
         match event {
+            Event::Origin(Origin { key: Some(key), .. }) => {
+                self.shared.keys.done(key, sequence, time_ms);
+            }
             Event::Order(OrderEvent::Placed(placed)) => {
                 self.dues.push((placed.payment_deadline(), Owner::order(placed.id)));
             }
@@ -165,7 +170,7 @@ impl Fold {
             }
             // While it was claimed its timer may have come and gone.
             Event::Hold(HoldEvent::Unclaimed { hold, .. }) => {
-                let expires_at = self.shared.read.holds.with(hold.0, |hold| hold.expires_at);
+                let expires_at = self.shared.read.holds.with(hold.0, |hold| hold.now.expires_at);
                 self.dues.extend(expires_at.map(|at| (at, Owner::hold(*hold))));
             }
             Event::IdsLeased { kind, up_to } => self.shared.leases.durable(*kind, *up_to),
@@ -182,7 +187,7 @@ impl Fold {
         let pause = self.checkpoint_every.max(checkpointer.took() * CHECKPOINT_REST);
         let due = self.last_checkpoint.elapsed() >= pause;
         if due && self.waiting.is_none() && checkpointer.is_idle() {
-            self.waiting = Snapshot::take(&self.shared.read);
+            self.waiting = Snapshot::take(&self.shared.read, &self.shared.keys);
             self.last_checkpoint = Instant::now();
         }
         if let Some(snapshot) = self.waiting.take_if(|snapshot| snapshot.position() <= self.synced)
@@ -197,8 +202,8 @@ impl Fold {
             return;
         }
         if let Some(checkpointer) = self.checkpointer.take() {
-            for snapshot in self.waiting.take().into_iter().chain(Snapshot::take(&self.shared.read))
-            {
+            let last = Snapshot::take(&self.shared.read, &self.shared.keys);
+            for snapshot in self.waiting.take().into_iter().chain(last) {
                 if snapshot.position() <= self.synced {
                     checkpointer.write_after_others(snapshot);
                 }

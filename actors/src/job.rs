@@ -8,8 +8,9 @@ use std::sync::{
 use actix::Message;
 use parking_lot::Mutex;
 use stockade_domain::{
-    OrderId, ProductId, Quantity, ReservationId, Sequence, StockKey, TransferId, WarehouseId,
-    adjustment::{Adjust, Adjusted},
+    IdempotencyKey, OrderId, ProductId, Quantity, ReservationId, Sequence, StockKey, TransferId,
+    WarehouseId,
+    adjustment::{Adjust, AdjustRow, AdjustmentEvent},
     catalogue::{CatalogueCommand, Product, Shop, Warehouse},
     holder::{Hold, HoldCommand, HoldEvent, HolderKey, PlaceHold},
     order::{Order, OrderCommand, PlaceOrder},
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Error, StockRow,
+    context::By,
     door::Permit,
     shared::Shared,
     workflow::{AccountRequest, AccountThing},
@@ -53,6 +55,14 @@ pub enum CatalogueThing {
     Warehouse(Arc<Warehouse>),
 }
 
+/// Corrections of stocks that are made together.
+pub(crate) enum Corrections {
+    /// For one reason.
+    One(Adjust),
+    /// Each for its own.
+    Rows(Vec<AdjustRow>),
+}
+
 /// One piece of work for one owner or stock.
 pub(crate) enum Job {
     Place {
@@ -62,6 +72,8 @@ pub(crate) enum Job {
     /// All of a batch or none of it.
     PlaceAll {
         requests: Vec<PlaceOrder>,
+        /// Their own keys, in their order; none at all where no order has one.
+        keys: Vec<Option<IdempotencyKey>>,
         reply: Reply<Vec<Order>>,
     },
     Order {
@@ -113,8 +125,8 @@ pub(crate) enum Job {
         reply: Reply<Transfer>,
     },
     Adjust {
-        request: Adjust,
-        reply: Reply<Adjusted>,
+        request: Corrections,
+        reply: Reply<AdjustmentEvent>,
     },
     Catalogue {
         command: CatalogueCommand,
@@ -164,16 +176,27 @@ impl Message for Job {
     type Result = ();
 }
 
-/// Where an answer goes. It holds the permit of its work, and gives it back when the answer has left.
-pub(crate) enum Reply<T: Send + 'static> {
+/// Whose the work is, and where its answer goes.
+pub(crate) struct Reply<T: Send + 'static> {
+    pub(crate) by: By,
+    way: Way<T>,
+}
+
+/// The way of an answer. It holds the permit of its work, and gives it back when the answer has left.
+enum Way<T: Send + 'static> {
     One(oneshot::Sender<Result<T, Error>>, Permit),
     Many(Arc<Shelf<T>>, usize),
 }
 
 impl<T: Send + 'static> Reply<T> {
-    pub(crate) fn one(permit: Permit) -> (Self, oneshot::Receiver<Result<T, Error>>) {
+    pub(crate) fn one(by: By, permit: Permit) -> (Self, oneshot::Receiver<Result<T, Error>>) {
         let (sender, receiver) = oneshot::channel();
-        (Self::One(sender, permit), receiver)
+        (Self { by, way: Way::One(sender, permit) }, receiver)
+    }
+
+    /// The same, for this caller.
+    pub(crate) fn by(self, by: By) -> Self {
+        Self { by, ..self }
     }
 
     /// Answers, as soon as everything up to `seen` is committed and folded.
@@ -184,8 +207,8 @@ impl<T: Send + 'static> Reply<T> {
         seen: Sequence,
         result: Result<T, Error>,
     ) {
-        match self {
-            Self::One(sender, permit) => {
+        match self.way {
+            Way::One(sender, permit) => {
                 let leave = move |ok: Result<(), Error>| {
                     drop(permit);
                     // A caller that went away changes nothing.
@@ -193,7 +216,7 @@ impl<T: Send + 'static> Reply<T> {
                 };
                 shared.answers.wait(lane, seen, Box::new(leave));
             }
-            Self::Many(shelf, index) => shelf.put(shared, lane, index, seen, result),
+            Way::Many(shelf, index) => shelf.put(shared, lane, index, seen, result),
         }
     }
 }
@@ -247,7 +270,8 @@ impl<T: Send + 'static> Batch<T> {
             seen: AtomicU64::new(0),
             whole: Mutex::new(Some((sender, permit))),
         });
-        (Self(receiver), (0..len).map(move |index| Reply::Many(shelf.clone(), index)))
+        let reply = move |index| Reply { by: By::default(), way: Way::Many(shelf.clone(), index) };
+        (Self(receiver), (0..len).map(reply))
     }
 
     pub(crate) async fn answers(self, shared: &Shared) -> Result<Answers<T>, Error> {

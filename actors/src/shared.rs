@@ -15,7 +15,7 @@ use stockade_storage::{AppendError, Group, Journal};
 
 use crate::{
     Config, Error, answers::Answers, clock::Clock, deadlines::Deadlines, door::Door, ids::Leases,
-    lane::LaneActor, read::ReadSide, stock::StockActor, vault::Vault,
+    keys::Keys, lane::LaneActor, read::ReadSide, stock::StockActor, vault::Vault,
 };
 
 /// Called once when the engine stops by itself, with the reason.
@@ -24,6 +24,7 @@ pub(crate) type OnStopped = Box<dyn FnOnce(&str) + Send>;
 /// What all threads of an engine share.
 pub(crate) struct Shared {
     pub(crate) read: ReadSide,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) answers: Answers,
     pub(crate) door: Door,
     pub(crate) clock: Arc<Clock>,
@@ -65,6 +66,7 @@ impl Shared {
     pub(crate) fn new(
         read: ReadSide,
         vault: Vault,
+        keys: Keys,
         clock: Arc<Clock>,
         config: &Config,
         folded: Sequence,
@@ -73,6 +75,7 @@ impl Shared {
         let leases = Leases::new(&read.leased.lock());
         Self {
             read,
+            keys: Arc::new(keys),
             answers: Answers::new(lane_count, folded),
             door: Door::new(config.work_max),
             clock,

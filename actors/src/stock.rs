@@ -14,6 +14,7 @@ use stockade_domain::{
 
 use crate::{
     Error, StockRow,
+    context::By,
     job::Reply,
     lane::{Alive, Lane, MAILBOX, guarded},
 };
@@ -127,6 +128,7 @@ impl StockActor {
     /// Decides on the stock's state, appends what was decided, and moves the state.
     fn turn<R>(
         &mut self,
+        by: &By,
         decide: impl FnOnce(&Stock) -> Result<Result<StockEvent, R>, Error>,
     ) -> Result<Result<Sequence, R>, Error> {
         let mut stocks = self.lane.stocks.borrow_mut();
@@ -137,26 +139,27 @@ impl StockActor {
         };
         // The state moves first: an event that it cannot follow stops the engine before it is in the journal.
         awake.stock.evolve(&event);
-        let sequence = self.lane.append([event.into()])?;
+        let sequence = self.lane.decide(by, [event.into()])?;
         awake.last = sequence;
         Ok(Ok(sequence))
     }
 
     fn take(&mut self, TakeFor { owner, step, take }: TakeFor) -> Result<Taken, Error> {
         let key = self.key;
-        let taken = self.turn(|stock| match stock.take(key, owner, step, take) {
-            Err(Refusal::InsufficientStock(shortages)) => {
-                Ok(Err(shortages.first().map_or(0, |shortage| shortage.available)))
-            }
-            Err(refusal) => Err(refusal.into()),
-            Ok(event) => Ok(Ok(event)),
-        })?;
+        let taken =
+            self.turn(&By::default(), |stock| match stock.take(key, owner, step, take) {
+                Err(Refusal::InsufficientStock(shortages)) => {
+                    Ok(Err(shortages.first().map_or(0, |shortage| shortage.available)))
+                }
+                Err(refusal) => Err(refusal.into()),
+                Ok(event) => Ok(Ok(event)),
+            })?;
         Ok(taken.map(drop))
     }
 
     /// Something that is never refused.
     fn must(&mut self, event: StockEvent) -> Result<Sequence, Error> {
-        match self.turn(|_| Ok(Ok::<_, ()>(event)))? {
+        match self.turn(&By::default(), |_| Ok(Ok::<_, ()>(event)))? {
             Ok(sequence) => Ok(sequence),
             Err(()) => unreachable!("it was not decided here"),
         }
@@ -253,7 +256,10 @@ impl Handler<Change> for StockActor {
 
     fn handle(&mut self, Change { command, reply }: Change, _: &mut Context<Self>) {
         let (key, at) = (self.key, self.lane.now());
-        let changed = self.turn(|stock| Ok(Ok::<_, ()>(stock.decide(key, &command, at)?)));
+        let changed = self.turn(&reply.by, |stock| {
+            reply.by.expects(stock.version)?;
+            Ok(Ok::<_, ()>(stock.decide(key, &command, at)?))
+        });
         let lane = self.lane.clone();
         let outcome = changed.map(|sequence| {
             let stocks = lane.stocks.borrow();

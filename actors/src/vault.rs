@@ -53,16 +53,22 @@ impl Vault {
         if accounts.last_key() > 0 && self.ring.secret().is_none() {
             self.accept_loss()?;
         }
+        self.ring.forget_above(accounts.last_key());
         let all = || accounts.customers_after(0).chain(accounts.accounts_after(0));
-        for account in all().filter(|account| account.is_erased()) {
-            let dropped = self.drop_key(account.key);
-            dropped.map_err(|error| OpenError::Keyring(format!("cannot be written: {error}")))?;
-        }
+        let erased: Vec<u64> =
+            all().filter(|account| account.is_erased()).map(|account| account.key.0).collect();
+        let dropped = self.ring.drop_keys(&erased);
+        dropped.map_err(|error| OpenError::Keyring(format!("cannot be written: {error}")))?;
         let is_lost =
             |account: &&Arc<Account>| !account.is_erased() && self.key(account.key).is_none();
         let lost = all().filter(is_lost).count();
         if lost > 0 {
-            tracing::error!(lost, "accounts whose keys are gone: nobody can read who they are");
+            let damaged = self.ring.damaged();
+            tracing::error!(
+                lost,
+                ?damaged,
+                "accounts whose keys are gone: nobody can read who they are"
+            );
         }
         Ok(())
     }
@@ -91,7 +97,7 @@ impl Vault {
 
     /// Drops a key for ever. Waits for the disk.
     pub(crate) fn drop_key(&self, slot: KeySlot) -> io::Result<()> {
-        self.ring.drop_key(slot.0)
+        self.ring.drop_keys(&[slot.0])
     }
 
     /// What a login is compared by; nothing while there is no account at all.

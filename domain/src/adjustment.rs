@@ -60,12 +60,40 @@ pub struct Adjusted {
     pub at: Timestamp,
 }
 
+/// One row of an adjustment whose rows have reasons of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdjustRow {
+    /// Which stock.
+    pub stock: StockKey,
+    /// By how much.
+    pub delta: i64,
+    /// Why.
+    pub reason: Reason,
+    /// The caller's own name for it.
+    pub reference: Option<Box<str>>,
+}
+
+/// An adjustment of many rows, each for a reason of its own, that was decided as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsAdjusted {
+    /// Its id.
+    pub id: AdjustmentId,
+    /// Which stocks in all, by how much: a stock that two rows name is here once.
+    pub deltas: Vec<StockDelta>,
+    /// As it was asked for.
+    pub rows: Vec<AdjustRow>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What happened.
 #[doc = include_str!("../docs/adjustment_event.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdjustmentEvent {
     /// Stocks were corrected; adopts the minuses that were taken, gives the pluses.
     Adjusted(Box<Adjusted>),
+    /// The same, with a reason for each row.
+    RowsAdjusted(Box<RowsAdjusted>),
 }
 
 impl Reason {
@@ -100,27 +128,10 @@ impl Adjust {
     /// No stock, too many, a delta out of range, or nothing left.
     #[doc = include_str!("../docs/adjust_check.md")]
     pub fn check(&self) -> Result<Vec<StockDelta>, Refusal> {
-        if self.deltas.is_empty() || self.deltas.len() > ADJUSTMENT_LINES_MAX {
-            let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
-            return Err(Refusal::invalid("adjustments", detail));
-        }
         if let Some(reference) = &self.reference {
             check_text("reference", reference, TEXT_MAX)?;
         }
-        let mut places = rustc_hash::FxHashMap::default();
-        let mut sums: Vec<StockDelta> = Vec::with_capacity(self.deltas.len());
-        for (index, StockDelta { stock, delta }) in self.deltas.iter().enumerate() {
-            if *delta == 0 || delta.unsigned_abs() > QUANTITY_MAX {
-                let detail = format!("must be from -{QUANTITY_MAX} to {QUANTITY_MAX} and not 0");
-                return Err(Refusal::invalid(format!("adjustments/{index}/delta"), detail));
-            }
-            let place = *places.entry(*stock).or_insert(sums.len());
-            match sums.get_mut(place) {
-                Some(sum) => sum.delta += delta,
-                None => sums.push(StockDelta { stock: *stock, delta: *delta }),
-            }
-        }
-        sums.retain(|sum| sum.delta != 0);
+        let sums = sum(self.deltas.iter().copied())?;
         if sums.is_empty() {
             return Err(Refusal::invalid("adjustments", "must not cancel each other out"));
         }
@@ -147,6 +158,42 @@ impl Adjust {
     }
 }
 
+/// Checks rows with reasons of their own and sums what they say twice of one stock; what sums to nothing is left out. Nothing may
+/// be left: one unit lost and another found is worth saying.
+///
+/// # Errors
+/// No row, too many, or a delta or a reference out of range.
+pub fn check_rows(rows: &[AdjustRow]) -> Result<Vec<StockDelta>, Refusal> {
+    for (index, row) in rows.iter().enumerate() {
+        if let Some(reference) = &row.reference {
+            check_text(&format!("adjustments/{index}/reference"), reference, TEXT_MAX)?;
+        }
+    }
+    sum(rows.iter().map(|row| StockDelta { stock: row.stock, delta: row.delta }))
+}
+
+fn sum(deltas: impl ExactSizeIterator<Item = StockDelta>) -> Result<Vec<StockDelta>, Refusal> {
+    if !(1..=ADJUSTMENT_LINES_MAX).contains(&deltas.len()) {
+        let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
+        return Err(Refusal::invalid("adjustments", detail));
+    }
+    let mut places = rustc_hash::FxHashMap::default();
+    let mut sums: Vec<StockDelta> = Vec::with_capacity(deltas.len());
+    for (index, StockDelta { stock, delta }) in deltas.enumerate() {
+        if delta == 0 || delta.unsigned_abs() > QUANTITY_MAX {
+            let detail = format!("must be from -{QUANTITY_MAX} to {QUANTITY_MAX} and not 0");
+            return Err(Refusal::invalid(format!("adjustments/{index}/delta"), detail));
+        }
+        let place = *places.entry(stock).or_insert(sums.len());
+        match sums.get_mut(place) {
+            Some(sum) => sum.delta += delta,
+            None => sums.push(StockDelta { stock, delta }),
+        }
+    }
+    sums.retain(|sum| sum.delta != 0);
+    Ok(sums)
+}
+
 /// What deltas take from stocks before they are decided.
 #[doc = include_str!("../docs/adjustment_takes.md")]
 pub fn takes(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Take)> {
@@ -166,11 +213,28 @@ pub fn gives(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Give)> {
 }
 
 impl AdjustmentEvent {
+    /// Its id.
+    #[must_use]
+    pub fn adjustment(&self) -> AdjustmentId {
+        match self {
+            Self::Adjusted(adjusted) => adjusted.id,
+            Self::RowsAdjusted(adjusted) => adjusted.id,
+        }
+    }
+
     /// Its owner.
     #[doc = include_str!("../docs/adjustment_owner.md")]
     #[must_use]
     pub fn owner(&self) -> Owner {
-        let Self::Adjusted(adjusted) = self;
-        Owner::adjustment(adjusted.id)
+        Owner::adjustment(self.adjustment())
+    }
+
+    /// Which stocks it corrected in all, by how much.
+    #[must_use]
+    pub fn deltas(&self) -> &[StockDelta] {
+        match self {
+            Self::Adjusted(adjusted) => &adjusted.deltas,
+            Self::RowsAdjusted(adjusted) => &adjusted.deltas,
+        }
     }
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClockEvent, OwnerKind, account::AccountEvent, adjustment::AdjustmentEvent,
+    ClockEvent, Origin, OwnerKind, account::AccountEvent, adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent, holder::HoldEvent, order::OrderEvent, stock::StockEvent,
     transfer::TransferEvent,
 };
@@ -36,6 +36,8 @@ pub enum Event {
     Account(AccountEvent),
     /// Engine time was frozen, or made a step.
     Clock(ClockEvent),
+    /// Who did what follows, and under which idempotency key. The first event of a decision's group.
+    Origin(Origin),
 }
 
 macro_rules! from {
@@ -57,4 +59,5 @@ from!(
     Adjustment(AdjustmentEvent),
     Account(AccountEvent),
     Clock(ClockEvent),
+    Origin(Origin),
 );

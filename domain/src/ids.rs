@@ -59,6 +59,17 @@ ids! {
     KeySlot,
 }
 
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Who {
+    /// A customer, for themselves.
+    Customer(CustomerId),
+    /// A person with an account.
+    Account(u64),
+    /// A program with an API key.
+    ApiKey(u64),
+}
+
 /// One stock: one product in one warehouse.
 #[doc = include_str!("../docs/stock_key.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

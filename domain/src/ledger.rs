@@ -10,7 +10,6 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Event, OrderId, Quantity, StockKey,
-    adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
     open::{OpenTable, OpenTake},
     order::{OrderEvent, Parcel, Placed},
@@ -44,8 +43,8 @@ impl Ledger {
             Event::Catalogue(CatalogueEvent::ProductUpdated { recount: Some(recount), .. }) => {
                 self.add(recount.stock, recount.delta);
             }
-            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
-                for delta in &adjusted.deltas {
+            Event::Adjustment(event) => {
+                for delta in event.deltas() {
                     self.add(delta.stock, delta.delta);
                 }
             }
@@ -55,7 +54,8 @@ impl Ledger {
             | Event::Catalogue(_)
             | Event::IdsLeased { .. }
             | Event::Account(_)
-            | Event::Clock(_) => {}
+            | Event::Clock(_)
+            | Event::Origin(_) => {}
         }
     }
 

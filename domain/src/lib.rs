@@ -20,6 +20,7 @@ pub mod limits;
 mod money;
 pub mod open;
 pub mod order;
+mod origin;
 mod refusal;
 pub mod sourcing;
 pub mod stock;
@@ -31,9 +32,10 @@ pub mod transfer;
 pub use event::Event;
 pub use ids::{
     AdjustmentId, ApiKeyId, CustomerId, KeySlot, OrderId, Owner, OwnerKind, ProductId,
-    ReservationId, Sequence, SessionId, ShopId, Step, StockKey, TransferId, WarehouseId,
+    ReservationId, Sequence, SessionId, ShopId, Step, StockKey, TransferId, WarehouseId, Who,
 };
 pub use money::{Amount, Currency, MoneyError};
+pub use origin::{IdempotencyKey, Origin};
 pub use refusal::{Refusal, Shortage};
 pub use time::{ClockEvent, ClockSteps, Timestamp};
 

@@ -13,8 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Event, OrderId, Owner, ReservationId, Sequence, Step, StockKey,
-    adjustment::{self, AdjustmentEvent},
+    Event, OrderId, Owner, ReservationId, Sequence, Step, StockKey, adjustment,
     catalogue::CatalogueEvent,
     holder::HoldEvent,
     order::{OrderEvent, Release},
@@ -61,10 +60,11 @@ pub fn part(event: &Event) -> Part {
             Part::Decided(owner, step, gives)
         }
         Event::Adjustment(event) => {
-            let AdjustmentEvent::Adjusted(adjusted) = event;
-            Part::Decided(event.owner(), 0, adjustment::gives(&adjusted.deltas).collect())
+            Part::Decided(event.owner(), 0, adjustment::gives(event.deltas()).collect())
         }
-        Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) => Part::Alone,
+        Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) | Event::Origin(_) => {
+            Part::Alone
+        }
     }
 }
 

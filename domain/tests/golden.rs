@@ -6,14 +6,14 @@
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use stockade_domain::{
-    AdjustmentId, ApiKeyId, ClockEvent, Currency, CustomerId, Event, KeySlot, OrderId, Owner,
-    OwnerKind, ProductId, ReservationId, SessionId, ShopId, StockKey, Timestamp, TransferId,
-    WarehouseId,
+    AdjustmentId, ApiKeyId, ClockEvent, Currency, CustomerId, Event, IdempotencyKey, KeySlot,
+    OrderId, Origin, Owner, OwnerKind, ProductId, ReservationId, SessionId, ShopId, StockKey,
+    Timestamp, TransferId, WarehouseId, Who,
     account::{
         Account, AccountEvent, AccountId, ApiKey, Fingerprint, Identity, Revoked, Role, Sealed,
         Session, TokenHash,
     },
-    adjustment::{Adjusted, AdjustmentEvent, Reason},
+    adjustment::{AdjustRow, Adjusted, AdjustmentEvent, Reason, RowsAdjusted},
     catalogue::{CatalogueEvent, Product, Shop, StockDelta, Warehouse},
     holder::{HoldEnded, HoldEvent, HoldPlaced, HolderKey},
     order::{
@@ -254,11 +254,23 @@ fn other_events() -> Vec<(&'static str, Event)> {
         at: AT,
     };
     let believed = ClockEvent::Believed { from: AT, before: AT, after: AT.plus_ms(3_600_000) };
+    let rows = RowsAdjusted {
+        id: AdjustmentId(6),
+        deltas: vec![StockDelta { stock: STOCK, delta: -1 }],
+        rows: vec![AdjustRow {
+            stock: STOCK,
+            delta: -1,
+            reason: Reason::Lost,
+            reference: Some("R-10".into()),
+        }],
+        at: AT,
+    };
     vec![
         ("transfer.dispatched", TransferEvent::Dispatched(Box::new(dispatched)).into()),
         ("transfer.received", received.into()),
         ("transfer.cancelled", cancelled.into()),
         ("adjustment.adjusted", AdjustmentEvent::Adjusted(Box::new(adjusted)).into()),
+        ("adjustment.rows_adjusted", AdjustmentEvent::RowsAdjusted(Box::new(rows)).into()),
         ("ids.leased", Event::IdsLeased { kind: OwnerKind::Transfer, up_to: 4_097 }),
         ("clock.frozen", ClockEvent::Frozen { from: AT }.into()),
         ("clock.believed", believed.into()),
@@ -310,6 +322,17 @@ fn account_events() -> Vec<(&'static str, Event)> {
     events.into_iter().map(|(name, event)| (name, event.into())).collect()
 }
 
+fn origins() -> Vec<(&'static str, Event)> {
+    let origin = |who, key, covers| Event::Origin(Origin { who, key, covers });
+    let key = Some(IdempotencyKey { key: [0xA7; 16], request: 1 << 63 });
+    vec![
+        ("origin.customer", origin(Some(Who::Customer(CustomerId(12))), None, 1)),
+        ("origin.account", origin(Some(Who::Account(300)), key, 2)),
+        ("origin.api_key", origin(Some(Who::ApiKey(1)), None, 5_000)),
+        ("origin.nobody", origin(None, key, 1)),
+    ]
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -332,6 +355,7 @@ fn events_are_stored_as_they_always_were() {
         catalogue_events(),
         other_events(),
         account_events(),
+        origins(),
     ]
     .concat();
     let config = bincode::config::standard();

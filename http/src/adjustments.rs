@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, Error};
 use stockade_domain::{
     AdjustmentId, ProductId, StockKey, WarehouseId,
-    adjustment::{Adjust, Adjusted, Reason},
+    adjustment::{Adjust, AdjustRow, Adjusted, Reason, RowsAdjusted},
     catalogue::StockDelta,
     limits::ADJUSTMENT_LINES_MAX,
 };
@@ -23,7 +23,8 @@ use crate::{
 #[derive(Serialize)]
 struct AdjustmentView {
     id: AdjustmentId,
-    reason: &'static str,
+    /// Of all rows, where they have but one.
+    reason: Option<&'static str>,
     reference: Option<Box<str>>,
     adjustments: Vec<DeltaView>,
     created_at: Time,
@@ -34,21 +35,46 @@ struct DeltaView {
     warehouse_id: WarehouseId,
     product_id: ProductId,
     delta: i64,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Box<str>>,
 }
 
 impl From<Adjusted> for AdjustmentView {
     fn from(adjusted: Adjusted) -> Self {
+        let reason = adjusted.reason.name();
         let view = |delta: &StockDelta| DeltaView {
             warehouse_id: delta.stock.warehouse,
             product_id: delta.stock.product,
             delta: delta.delta,
+            reason,
+            reference: None,
         };
         Self {
             id: adjusted.id,
-            reason: adjusted.reason.name(),
+            reason: Some(reason),
             adjustments: adjusted.deltas.iter().map(view).collect(),
             created_at: Time(adjusted.at),
             reference: adjusted.reference,
+        }
+    }
+}
+
+impl From<RowsAdjusted> for AdjustmentView {
+    fn from(adjusted: RowsAdjusted) -> Self {
+        let view = |row: AdjustRow| DeltaView {
+            warehouse_id: row.stock.warehouse,
+            product_id: row.stock.product,
+            delta: row.delta,
+            reason: row.reason.name(),
+            reference: row.reference,
+        };
+        Self {
+            id: adjusted.id,
+            reason: None,
+            reference: None,
+            adjustments: adjusted.rows.into_iter().map(view).collect(),
+            created_at: Time(adjusted.at),
         }
     }
 }
@@ -157,8 +183,8 @@ fn twice(field: &str) -> Problem {
     Problem::field(format!("/{field}"), "cannot stand beside adjustments")
 }
 
-fn created(adjusted: Adjusted) -> HttpResponse {
-    answer::json(StatusCode::CREATED, &AdjustmentView::from(adjusted))
+fn created(adjusted: impl Into<AdjustmentView>) -> HttpResponse {
+    answer::json(StatusCode::CREATED, &adjusted.into())
 }
 
 async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Problem> {
@@ -178,30 +204,12 @@ async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Prob
     Ok(created(adjusted.map_err(locating(|named| locate_row("", &row, named)))?))
 }
 
-/// One adjustment of many stocks: all of them or none. It has one reason, so that the rows must agree on it.
+/// One adjustment of many stocks: all of them or none, each for its own reason where it has one.
 async fn all(
     engine: &Engine,
     body: AdjustmentBody,
     rows: Vec<RowBody>,
 ) -> Result<HttpResponse, Problem> {
-    let first = rows.first();
-    let reason = body.reason.or(first.and_then(|row| row.reason));
-    let reference = body.reference.or_else(|| first.and_then(|row| row.reference.clone()));
-    for (at, row) in rows.iter().enumerate() {
-        let differs = |field: &str| {
-            let detail = "must be the same for all; use mode \"each\" for rows of their own";
-            Err(Problem::field(format!("/adjustments/{at}/{field}"), detail))
-        };
-        if row.reason.is_some() && row.reason != reason {
-            return differs("reason");
-        }
-        if row.reference.is_some() && row.reference != reference {
-            return differs("reference");
-        }
-    }
-    let reason = reason.ok_or_else(|| missing("reason"))?.into();
-    let deltas = rows.iter().map(RowBody::delta).collect();
-    let adjusted = engine.adjust(Adjust { deltas, reason, reference }).await;
     let locate = |named: Named<'_>| match named {
         Named::Field(field) => Some(format!("/{field}")),
         Named::Thing(..) => rows
@@ -209,7 +217,23 @@ async fn all(
             .enumerate()
             .find_map(|(at, row)| locate_row(&format!("/adjustments/{at}"), row, named)),
     };
-    Ok(created(adjusted.map_err(locating(locate))?))
+    if let Some(reason) = body.reason
+        && rows.iter().all(|row| row.reason.is_none() && row.reference.is_none())
+    {
+        let deltas = rows.iter().map(RowBody::delta).collect();
+        let request = Adjust { deltas, reason: reason.into(), reference: body.reference };
+        return Ok(created(engine.adjust(request).await.map_err(locating(locate))?));
+    }
+    let row = |(at, row): (usize, &RowBody)| {
+        let reason = row.reason.or(body.reason);
+        let reason = reason.ok_or_else(|| missing(&format!("adjustments/{at}/reason")))?.into();
+        let reference = row.reference.as_ref().or(body.reference.as_ref());
+        let reference = reference.map(|reference| reference.as_str().into());
+        let StockDelta { stock, delta } = row.delta();
+        Ok(AdjustRow { stock, delta, reason, reference })
+    };
+    let asked = rows.iter().enumerate().map(row).collect::<Result<_, Problem>>()?;
+    Ok(created(engine.adjust_rows(asked).await.map_err(locating(locate))?))
 }
 
 /// Each row by itself.

@@ -31,7 +31,7 @@ pub(crate) enum Caller {
 
 /// Who may use a route: everybody from there on up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Who {
+pub(crate) enum Access {
     /// Everybody, and no token is looked at: whoever comes for a new one has none that is good.
     Anybody,
     /// Everybody; a token that is presented must be good.
@@ -44,7 +44,7 @@ pub(crate) enum Who {
     Admin,
 }
 
-impl Who {
+impl Access {
     /// Its name, as the documentation writes it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -118,12 +118,12 @@ impl Caller {
     }
 
     /// Whether he may use a route.
-    pub(crate) fn may(self, who: Who) -> bool {
+    pub(crate) fn may(self, who: Access) -> bool {
         match who {
-            Who::Anybody | Who::Public => true,
-            Who::Customer => self.role().is_some(),
-            Who::Staff => self.is_staff(),
-            Who::Admin => self.role() == Some(Role::Admin),
+            Access::Anybody | Access::Public => true,
+            Access::Customer => self.role().is_some(),
+            Access::Staff => self.is_staff(),
+            Access::Admin => self.role() == Some(Role::Admin),
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct HttpConfig {
     pub rate_limits: Option<RateLimits>,
     /// How callers are known; by default not at all.
     pub auth: Auth,
+    /// Whether clients may move the clock (`POST /test/clock`). The engine's clock must be one that is moved by hand.
+    pub test_clock: bool,
 }
 
 impl Default for HttpConfig {
@@ -58,6 +60,7 @@ impl Default for HttpConfig {
             trusted_proxies: Vec::new(),
             rate_limits: None,
             auth: Auth::default(),
+            test_clock: false,
         }
     }
 }

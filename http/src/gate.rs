@@ -18,7 +18,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::{
     auth::AuthMode,
-    caller::{Caller, Who},
+    caller::{Access, Caller},
     client, extract,
     problem::{Code, Problem},
     state::{Shared, State},
@@ -30,7 +30,7 @@ pub(crate) const CHALLENGE: &str = "Bearer realm=\"stockade\"";
 /// A handler behind the gate, and who may come to it.
 pub(crate) struct Gate<F, Args> {
     handler: F,
-    who: Who,
+    who: Access,
     args: PhantomData<fn() -> Args>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Gate<F, Args> {
 pub(crate) struct Body(pub(crate) Bytes);
 
 impl<F, Args> Gate<F, Args> {
-    pub(crate) fn new(who: Who, handler: F) -> Self {
+    pub(crate) fn new(who: Access, handler: F) -> Self {
         Self { handler, who, args: PhantomData }
     }
 }
@@ -73,10 +73,10 @@ where
 }
 
 /// Who is let in. The one place for 401, 403 and 429: it knows the route, the method and the headers, and nothing of the body.
-fn admit(req: &HttpRequest, who: Who) -> Result<Caller, Problem> {
+fn admit(req: &HttpRequest, who: Access) -> Result<Caller, Problem> {
     let state = req.app_data::<Shared>().expect("every route has the state");
     let caller = match who {
-        Who::Anybody => Caller::Anonymous,
+        Access::Anybody => Caller::Anonymous,
         _ => caller(req, state)?,
     };
     if !caller.may(who) {
@@ -152,9 +152,10 @@ pub(crate) fn bad(code: Code, detail: &'static str) -> Problem {
 }
 
 /// 403: whoever it is may not use this route, whatever it names.
-pub(crate) fn forbidden(who: Who) -> Problem {
+pub(crate) fn forbidden(who: Access) -> Problem {
     let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{}\"", who.name());
-    let detail = format!("this is for {} only", if who == Who::Admin { "admins" } else { "staff" });
+    let detail =
+        format!("this is for {} only", if who == Access::Admin { "admins" } else { "staff" });
     Problem::new(StatusCode::FORBIDDEN, Code::Forbidden, detail)
         .with_header(WWW_AUTHENTICATE, &challenge)
 }

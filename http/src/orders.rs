@@ -3,6 +3,7 @@
 mod actions;
 mod batch;
 mod body;
+mod details;
 mod history;
 mod list;
 mod plan;
@@ -24,10 +25,11 @@ use crate::{
 pub(crate) use actions::{cancel, deliver, pay, return_goods, set_status, ship};
 pub(crate) use batch::place_many;
 use body::PlaceOrderBody;
+pub(crate) use details::details;
 pub(crate) use history::history;
 pub(crate) use list::list;
 pub(crate) use plan::plan;
-use view::OrderView;
+pub(crate) use view::OrderView;
 
 /// `POST /orders`: every line is reserved, or none is.
 pub(crate) async fn place(
@@ -42,15 +44,20 @@ pub(crate) async fn place(
     Ok(created(&req, &state.engine, &order))
 }
 
-/// `GET /orders/{id}`.
+/// `GET /orders/{id}`: as it is, or as it was.
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
     caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let order = find(&state.engine, caller, *id)?;
-    Params::of(&req).finish()?;
+    let mut order = find(&state.engine, caller, *id)?;
+    let mut params = Params::of(&req);
+    let as_of = history::AsOf::take(&state.engine, &mut params);
+    params.finish()?;
+    if let Some(as_of) = as_of {
+        order = history::at(&state.engine, order.id(), as_of).await?;
+    }
     let view = OrderView::of(&state.engine, &order);
     Ok(answer::seen(&req, order.version, Cached::Never, &view))
 }

@@ -31,13 +31,10 @@ pub(crate) struct Page {
 impl Page {
     /// Takes `limit` and `cursor`; everything else that is still there is a filter.
     pub(crate) fn of(req: &HttpRequest, params: &mut Params) -> Self {
-        let wanted = format!("a number from 1 to {LIMIT_MAX}");
-        let limit = params.read("limit", &wanted, |text| {
-            text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
-        });
+        let limit = limit(params);
         let cursor = params.one("cursor");
         let filters = hash(req, params);
-        let mut page = Self { limit: limit.unwrap_or(LIMIT_DEFAULT), after: None, filters };
+        let mut page = Self { limit, after: None, filters };
         if let Some(cursor) = cursor {
             page.after = page.decode(&cursor);
             if page.after.is_none() {
@@ -75,7 +72,8 @@ impl Page {
         self.limit + 1
     }
 
-    fn encode(&self, position: &[u8]) -> String {
+    /// The cursor of a list that ended at this position.
+    pub(crate) fn cursor(&self, position: &[u8]) -> String {
         let mut cursor = String::with_capacity(16 + position.len() * 2);
         for byte in self.filters.to_be_bytes().iter().chain(position) {
             // Writing to a string cannot fail.
@@ -108,14 +106,10 @@ impl Page {
     ) -> HttpResponse {
         let shown = &things[..things.len().min(self.limit)];
         let last = shown.last().filter(|_| things.len() > self.limit);
-        let next_cursor = last.map(|thing| self.encode(&position(thing)));
+        let next_cursor = last.map(|thing| self.cursor(&position(thing)));
         let data = shown.iter().map(show).collect();
-        let link = next_cursor.as_deref().map(|cursor| next_link(req, cursor));
-        let mut response = answer::ok(&List { data, next_cursor });
-        if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-            response.headers_mut().insert(LINK, link);
-        }
-        response
+        let link = next_cursor.as_deref().map(|cursor| next_link(req, &["cursor"], cursor));
+        linked(answer::ok(&List { data, next_cursor }), link)
     }
 
     /// The answer of a list by id.
@@ -137,6 +131,23 @@ pub(crate) struct List<R> {
     pub(crate) next_cursor: Option<String>,
 }
 
+/// An answer that says where the list goes on.
+pub(crate) fn linked(mut response: HttpResponse, link: Option<String>) -> HttpResponse {
+    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
+        response.headers_mut().insert(LINK, link);
+    }
+    response
+}
+
+/// Takes `limit`.
+pub(crate) fn limit(params: &mut Params) -> usize {
+    let wanted = format!("a number from 1 to {LIMIT_MAX}");
+    let limit = params.read("limit", &wanted, |text| {
+        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+    });
+    limit.unwrap_or(LIMIT_DEFAULT)
+}
+
 /// The filters and the list they belong to; the mount does not matter.
 fn hash(req: &HttpRequest, params: &Params) -> u64 {
     let mut pairs: Vec<_> = params.pairs().iter().collect();
@@ -153,10 +164,12 @@ fn hash(req: &HttpRequest, params: &Params) -> u64 {
     hasher.finish()
 }
 
-fn next_link(req: &HttpRequest, cursor: &str) -> String {
+/// Where the list goes on: the same request, but for the parameters `instead`, in whose place the cursor comes.
+pub(crate) fn next_link(req: &HttpRequest, instead: &[&str], cursor: &str) -> String {
     let mut link = format!("<{}?", req.path());
     let query = req.query_string().split('&');
-    for pair in query.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")) {
+    let stays = |pair: &&str| !instead.contains(&pair.split('=').next().unwrap_or_default());
+    for pair in query.filter(|pair| !pair.is_empty()).filter(stays) {
         link.push_str(pair);
         link.push('&');
     }
@@ -236,7 +249,7 @@ mod tests {
             filters in any::<u64>(),
             position in vec(any::<u8>(), 0..64),
         ) {
-            let cursor = page(filters).encode(&position);
+            let cursor = page(filters).cursor(&position);
             prop_assert_eq!(page(filters).decode(&cursor), Some(position));
             prop_assert_eq!(page(!filters).decode(&cursor), None);
         }

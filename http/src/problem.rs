@@ -13,7 +13,7 @@ use actix_web::{
 use serde::{Serialize, Serializer};
 use stockade_domain::{ProductId, Quantity, WarehouseId};
 
-use crate::time::Time;
+use crate::{stock::LiveView, time::Time};
 
 macro_rules! codes {
     ($($name:ident $code:literal $title:literal,)*) => {
@@ -109,6 +109,7 @@ struct Parts {
     faults: Vec<Fault>,
     headers: Vec<(HeaderName, HeaderValue)>,
     close: bool,
+    reservations: Option<Vec<LiveView>>,
 }
 
 /// One thing that is wrong with a request.
@@ -176,6 +177,7 @@ impl Problem {
             faults: Vec::new(),
             headers: Vec::new(),
             close: false,
+            reservations: None,
         }))
     }
 
@@ -245,6 +247,12 @@ impl Problem {
         self
     }
 
+    /// Lists the reservations in the way, the newest first.
+    pub(crate) fn with_reservations(mut self, reservations: Vec<LiveView>) -> Self {
+        self.0.reservations = Some(reservations);
+        self
+    }
+
     pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
         self.with_header(RETRY_AFTER, &seconds.to_string())
     }
@@ -283,7 +291,7 @@ impl Problem {
     }
 
     fn body<'a>(&'a self, request_id: Option<&'a str>) -> Body<'a> {
-        let Parts { status, code, detail, faults, .. } = &*self.0;
+        let Parts { status, code, detail, faults, reservations, .. } = &*self.0;
         Body {
             kind: format!("/errors/{}", code.name()),
             title: code.title(),
@@ -292,6 +300,7 @@ impl Problem {
             code: code.name(),
             request_id,
             errors: faults,
+            reservations: reservations.as_deref(),
         }
     }
 }
@@ -318,6 +327,8 @@ struct Body<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservations: Option<&'a [LiveView]>,
 }
 
 /// Inside another answer: a row of a batch.

@@ -1,5 +1,6 @@
 //! `/products`: what is sold.
 
+mod batch;
 mod body;
 mod list;
 mod view;
@@ -19,9 +20,10 @@ use crate::{
     refusals::locating,
     state::Shared,
 };
+pub(crate) use batch::change_many;
 use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
 pub(crate) use list::list;
-use view::ProductView;
+pub(crate) use view::ProductView;
 
 /// Where stock goes that names no warehouse.
 pub(crate) const DEFAULT_WAREHOUSE: WarehouseId = WarehouseId(1);

@@ -162,6 +162,7 @@ fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
 
-fn id(text: &str) -> Option<u64> {
+/// Reads an id.
+pub(crate) fn id(text: &str) -> Option<u64> {
     digits(text)?.parse().ok().filter(|id| (1..=ID_MAX).contains(id))
 }

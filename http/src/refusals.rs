@@ -74,6 +74,27 @@ pub(crate) fn explain(error: Error, request: &Request<'_>) -> Problem {
             let detail = "the engine has stopped; what was under way may or may not have happened";
             unavailable(Code::Internal, detail)
         }
+        Error::InBatch { error, .. } => explain(*error, request),
+        Error::InProgress => Problem::new(
+            StatusCode::CONFLICT,
+            Code::IdempotencyInProgress,
+            "a request with this idempotency key is still under way",
+        ),
+        Error::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Code::IdempotencyKeyReused,
+            "the idempotency key was used for another request",
+        ),
+        Error::PositionNotReached => {
+            unavailable(Code::PositionNotReached, "the position is not reached yet")
+                .with_retry_after(RETRY_AFTER_SECONDS)
+        }
+        Error::AlreadyDone { at } => {
+            // Whoever sends a key looks up the first answer; a client never sees this.
+            tracing::error!(at, "a first answer was not looked up");
+            let detail = "the request was carried out before";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
+        }
         Error::Panicked => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             Code::Internal,

@@ -8,12 +8,12 @@ use actix_web::{
 
 use crate::{
     accounts, adjustments, api_keys,
-    caller::Who::{self, Admin, Anybody, Customer, Public, Staff},
-    errors,
+    caller::Access::{self, Admin, Anybody, Customer, Public, Staff},
+    errors, events,
     gate::Gate,
     health, orders,
     problem::Problem,
-    products, reservations, shops, stock, tokens, trace, transfers, warehouses,
+    products, reservations, shops, stock, test_clock, tokens, trace, transfers, warehouses,
 };
 
 /// A route: a method of a path, and who may use it.
@@ -40,6 +40,7 @@ pub fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     let mut listing = Table { config: None, routes: &mut routes };
     root(&mut listing);
+    clock(&mut listing);
     let roots = listing.routes.len();
     table(&mut listing);
     routes[..roots].iter_mut().for_each(|route| route.is_root_only = true);
@@ -53,11 +54,14 @@ struct Table<'a> {
 }
 
 /// All routes: those of the root alone, then the table under each mount.
-pub(crate) fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure(config: &mut ServiceConfig, with_test_clock: bool) {
     let into = |config: &mut ServiceConfig, enter: fn(&mut Table<'_>)| {
         enter(&mut Table { config: Some(config), routes: &mut Vec::new() });
     };
     into(config, root);
+    if with_test_clock {
+        into(config, clock);
+    }
     config.service(web::scope("/v1").configure(|config| into(config, table)));
     config.service(web::scope("/api").configure(|config| into(config, table)));
     into(config, table);
@@ -70,6 +74,11 @@ fn root(config: &mut Table<'_>) {
     At::probe("/healthz").get(Anybody, health::health).add(config);
     At::path("/errors/{code}").get(Anybody, errors::page).add(config);
     At::path("/.well-known/jwks.json").get(Anybody, tokens::jwks).add(config);
+}
+
+/// What stands at the root of a server for tests alone.
+fn clock(config: &mut Table<'_>) {
+    At::path("/test/clock").post(Admin, test_clock::advance).add(config);
 }
 
 /// The same under every mount. The router looks from the top: what is asked for most comes first, and a literal comes before an id.
@@ -86,8 +95,10 @@ fn table(config: &mut Table<'_>) {
     at("/orders/{id}/returns").post(Staff, orders::return_goods).add(config);
     at("/orders/{id}/status").patch(Staff, orders::set_status).add(config);
     at("/orders/{id}/events").get(Customer, orders::history).add(config);
+    at("/order-details").get(Customer, orders::details).add(config);
 
     at("/products").get(Public, products::list).post(Staff, products::create).add(config);
+    at("/products/batch").post(Staff, products::change_many).add(config);
     at("/products/{id}")
         .get(Public, products::get)
         .put(Staff, products::replace)
@@ -116,6 +127,11 @@ fn table(config: &mut Table<'_>) {
         .put(Staff, stock::recount)
         .patch(Staff, stock::set_policy)
         .add(config);
+
+    at(&format!("/warehouses/{{id}}/stock/{}/explain", id("product_id")))
+        .get(Staff, stock::explain)
+        .add(config);
+    at("/events").get(Staff, events::list).add(config);
 
     at("/transfers").get(Staff, transfers::list).add(config);
     at("/transfers/{id}").get(Staff, transfers::get).add(config);
@@ -157,13 +173,13 @@ fn id(name: &str) -> String {
 struct At {
     path: String,
     resource: Resource,
-    methods: Vec<(&'static str, Who)>,
+    methods: Vec<(&'static str, Access)>,
     is_gated: bool,
 }
 
 macro_rules! methods {
     ($($name:ident $method:literal $guard:expr;)*) => {$(
-        fn $name<F, Args>(mut self, who: Who, handler: F) -> Self
+        fn $name<F, Args>(mut self, who: Access, handler: F) -> Self
         where
             F: Handler<Args>,
             Args: FromRequest + 'static,
@@ -206,7 +222,7 @@ impl At {
 
     fn add(self, table: &mut Table<'_>) {
         let path = trace::route(&self.path);
-        let route = |&(method, who): &(&'static str, Who)| Route {
+        let route = |&(method, who): &(&'static str, Access)| Route {
             method,
             path: path.clone(),
             is_root_only: false,

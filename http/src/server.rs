@@ -158,11 +158,11 @@ pub async fn run(
     let Bound { config, keys, listeners, .. } = bound;
     let tokens = Tokens::with(&config.auth, keys, &engine).map_err(io::Error::other)?;
     let state = Data::new(State::new(engine, &config, tokens));
-    let app_state = state.clone();
+    let (app_state, test_clock) = (state.clone(), config.test_clock);
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(app_state.clone())
-            .configure(routes::configure)
+            .configure(|routes| routes::configure(routes, test_clock))
             .default_service(actix_web::web::to(problem::no_such_route))
             .wrap(Compress::default())
             .wrap(from_fn(edge::edge))

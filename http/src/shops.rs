@@ -28,8 +28,9 @@ use crate::{
 /// The shop of a request that names none.
 pub(crate) const DEFAULT_SHOP: ShopId = ShopId(1);
 
+/// A shop, as clients read it.
 #[derive(Serialize)]
-struct ShopView<'a> {
+pub(crate) struct ShopView<'a> {
     id: ShopId,
     name: &'a str,
     currency: &'static str,

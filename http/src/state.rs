@@ -1,11 +1,16 @@
 //! What every handler can reach.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use stockade_actors::Engine;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     Auth, HttpConfig, Network, Origin, limits::Limits, passwords::Passwords, tokens::Tokens,
@@ -32,7 +37,13 @@ pub(crate) struct State {
     /// Hashes passwords and compares them.
     pub(crate) passwords: Passwords,
     draining: AtomicBool,
+    /// Requests that wait for something to happen.
+    followers: Arc<Semaphore>,
+    drained: Notify,
 }
+
+/// The most requests that wait for something to happen: each is a connection that does nothing.
+const FOLLOWERS_MAX: usize = 1_000;
 
 impl State {
     pub(crate) fn new(engine: Engine, config: &HttpConfig, tokens: Tokens) -> Self {
@@ -47,16 +58,33 @@ impl State {
             tokens,
             passwords: Passwords::new(),
             draining: AtomicBool::new(false),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+            drained: Notify::new(),
         }
     }
 
     /// From now on it says that it is not ready, so that a balancer sends nobody any more.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.drained.notify_waiters();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is draining: whoever waits for something else stops then.
+    pub(crate) async fn drained(&self) {
+        let mut drained = pin!(self.drained.notified());
+        drained.as_mut().enable();
+        if !self.is_draining() {
+            drained.await;
+        }
+    }
+
+    /// A place among those who wait for something to happen, if there is one.
+    pub(crate) fn follow(&self) -> Option<OwnedSemaphorePermit> {
+        self.followers.clone().try_acquire_owned().ok()
     }
 }
 

@@ -1,5 +1,7 @@
 //! `/stock` and `/warehouses/{id}/stock/{product_id}`: what is where.
 
+mod explain;
+
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, Error, StockFilter, StockRow};
@@ -16,6 +18,8 @@ use crate::{
     refusals::{Named, locating},
     state::Shared,
 };
+use explain::in_the_way;
+pub(crate) use explain::{LiveView, explain};
 
 #[derive(Serialize)]
 struct RowView {
@@ -176,7 +180,9 @@ async fn change(
     // The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
     expected.check(engine.stock(key).version)?;
     let row = engine.change_stock(key, command).await.map_err(|error: Error| match error {
-        Error::Refused(Refusal::InsufficientStock(_)) => locating(short)(error),
+        Error::Refused(Refusal::InsufficientStock(_)) => {
+            locating(short)(error).with_reservations(in_the_way(engine, key))
+        }
         error => locating(crate::refusals::plain)(error),
     })?;
     Ok(answer::tagged(StatusCode::OK, row.version, &RowView::from(&row)))

@@ -20,8 +20,9 @@ use crate::{
     time::Time,
 };
 
+/// A transfer, as clients read it.
 #[derive(Serialize)]
-struct TransferView {
+pub(crate) struct TransferView {
     id: TransferId,
     status: &'static str,
     product_id: ProductId,

@@ -23,8 +23,9 @@ use crate::{
     time::Time,
 };
 
+/// A warehouse, as clients read it.
 #[derive(Serialize)]
-struct WarehouseView<'a> {
+pub(crate) struct WarehouseView<'a> {
     id: WarehouseId,
     name: &'a str,
     country: Option<&'a str>,

@@ -40,6 +40,9 @@ pub(super) struct Serve {
     /// Who may call: jwt (who presents a token or an API key) or none (everybody on this machine)
     #[arg(long, value_name = "MODE")]
     auth: Option<String>,
+    /// Let clients move the clock, which stands still else: POST /test/clock. For tests
+    #[arg(long)]
+    test_clock: bool,
     /// Fill an empty engine with a small shop
     #[arg(long)]
     demo: bool,
@@ -48,8 +51,12 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let settings = Settings::load(self.file.config.as_deref(), &self.flags())?;
+        if self.test_clock && !settings.in_memory {
+            let what = "--test-clock: only with --in-memory, data that is kept has one clock";
+            return Err(Failure::usage(what));
+        }
         logging::start(&settings);
-        System::new().block_on(serve(&settings, self.demo))
+        System::new().block_on(serve(&settings, self.demo, self.test_clock))
     }
 
     fn flags(&self) -> Vec<Flag> {
@@ -70,18 +77,22 @@ impl Serve {
     }
 }
 
-async fn serve(settings: &Settings, with_demo: bool) -> Result<(), Failure> {
+async fn serve(settings: &Settings, with_demo: bool, test_clock: bool) -> Result<(), Failure> {
     // A signal during a long start must not be lost, and ends it as soon as it can.
     let signals = Signals::listen()?;
     // Whoever may reach a server without sign-in is trusted.
     let asks = settings.http.auth.mode == AuthMode::Jwt;
     let limits = settings.http.rate_limits.filter(|_| asks);
-    let http = HttpConfig { rate_limits: limits, ..settings.http.clone() };
+    let http = HttpConfig { rate_limits: limits, test_clock, ..settings.http.clone() };
     let bound = bind(&http).map_err(|error| match error {
         BindError::Key(_) => Failure::usage(error),
         error => Failure::work(error),
     })?;
-    let engine = Engine::open(settings.engine())?;
+    let config = match test_clock {
+        true => settings.engine().with_test_clock(),
+        false => settings.engine(),
+    };
+    let engine = Engine::open(config)?;
     let (stopped, stop) = oneshot::channel::<String>();
     engine.on_stopped(move |reason| {
         let _ = stopped.send(reason.to_owned());

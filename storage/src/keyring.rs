@@ -127,21 +127,33 @@ impl Keyring {
         Ok(())
     }
 
-    /// Overwrites a key; when this returns nothing that was written under it can be read any more, not even after a crash.
-    /// A slot without a key stays as it is.
+    /// Forgets the keys above `last`, the highest slot in use; the next lot is written over them. Whoever made them may have
+    /// ended before they were durable, and what the system still remembers of them proves nothing.
+    pub fn forget_above(&self, last: u64) {
+        // With no slot in use the secret has hashed nothing yet.
+        let used = if last == 0 { 0 } else { last.saturating_add(1) };
+        self.keys.write().truncate(usize::try_from(used).unwrap_or(usize::MAX));
+    }
+
+    /// Overwrites keys; when this returns nothing that was written under them can be read any more, not even after a crash. Slots
+    /// that have none any more are written all the same: nobody knows whether the last one who did saw it synced.
     ///
     /// # Errors
-    /// What the disk says. The key is gone from memory all the same.
-    pub fn drop_key(&self, slot: u64) -> io::Result<()> {
+    /// What the disk says. The keys are gone from memory all the same.
+    pub fn drop_keys(&self, slots: &[u64]) -> io::Result<()> {
         let file = self.file.lock();
-        let place = usize::try_from(slot).map_err(io::Error::other)?;
-        let had = self.keys.write().get_mut(place).and_then(Option::take).is_some();
-        // A slot that is damaged may still hold most of its key.
-        if !had && !self.damaged.contains(&slot) {
-            return Ok(());
+        let made = self.keys.read().len() as u64;
+        let slots = || slots.iter().filter(|slot| (1..made).contains(*slot));
+        {
+            let mut keys = self.keys.write();
+            slots().for_each(|slot| keys[*slot as usize] = None);
         }
-        let Some(file) = &*file else { return Ok(()) };
-        file.write_at(&[0; SLOT_BYTES], slot * SLOT_BYTES as u64)?;
+        let Some(file) = file.as_ref().filter(|_| slots().next().is_some()) else {
+            return Ok(());
+        };
+        for slot in slots() {
+            file.write_at(&[0; SLOT_BYTES], slot * SLOT_BYTES as u64)?;
+        }
         file.sync()
     }
 }

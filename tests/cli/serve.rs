@@ -131,3 +131,22 @@ fn every_request_leaves_a_line_if_that_is_wanted() {
         (&"00f067aa0ba902b7".into(), &"mine".into())
     );
 }
+
+#[test]
+fn the_clock_of_a_test_server_is_moved_by_its_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = run(folder.path(), &["serve", "--test-clock", "--data-dir", "data"]);
+    refused.refused(2, &["--in-memory"]);
+    let server = Server::start(folder.path(), &["--in-memory", "--test-clock"]);
+    let post = |path: &str, body: &str| -> String {
+        let request = ureq::post(format!("{}{path}", server.url));
+        let answer = request.header("content-type", "application/json").send(body);
+        answer.unwrap().body_mut().read_to_string().unwrap()
+    };
+    post("/v1/products", r#"{"name": "a", "price": 1, "stock": 1}"#);
+    assert!(post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#).contains("pending_payment"));
+    assert!(post("/test/clock", r#"{"advance_seconds": 1801}"#).contains("now"));
+    let orders = ureq::get(format!("{}/v1/orders", server.url)).call();
+    assert!(orders.unwrap().body_mut().read_to_string().unwrap().contains("expired"));
+    assert_eq!(server.terminate().0, Some(0));
+}

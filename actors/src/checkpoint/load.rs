@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use stockade_domain::{
     OwnerKind, Sequence,
-    adjustment::Adjusted,
+    adjustment::AdjustmentEvent,
     catalogue::{Catalogue, CatalogueEvent, Product, Shop, Warehouse},
     holder::Hold,
     invariants::Reasons,
@@ -16,19 +16,23 @@ use stockade_domain::{
 use stockade_storage::StateStore;
 
 use super::{Counts, Kind, accounts::LoadedAccounts};
-use crate::read::{ReadSide, Recorded};
+use crate::{
+    keys::{Keys, Run},
+    read::{ReadSide, Recorded},
+};
 
 /// Reads a checkpoint back into an empty read side.
 ///
 /// # Errors
 /// Anything that cannot be read: the caller then forgets the checkpoint and replays the journal.
-pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
+pub(crate) fn load(store: &StateStore, read: &ReadSide, keys: &Keys) -> Result<(), String> {
     let mut catalogue = CataloguePages::default();
     let mut accounts = LoadedAccounts::default();
+    let mut runs = Vec::new();
     let mut failed = None;
     let mut page = |key: &[u8], value: &[u8]| {
         if failed.is_none() {
-            failed = load_page(read, &mut catalogue, &mut accounts, key, value).err();
+            failed = load_page(read, &mut catalogue, &mut accounts, &mut runs, key, value).err();
         }
     };
     store.for_each(&mut page).map_err(|error| error.to_string())?;
@@ -38,6 +42,7 @@ pub(crate) fn load(store: &StateStore, read: &ReadSide) -> Result<(), String> {
     catalogue.put_into(&mut read.catalogue.write());
     accounts.put_into(&mut read.accounts.write());
     restore_entries(read);
+    keys.restore(runs);
     read.applied.store(store.position(), Ordering::Release);
     read.snapshot_at.store(store.position(), Ordering::Release);
     Ok(())
@@ -74,6 +79,7 @@ fn load_page(
     read: &ReadSide,
     catalogue: &mut CataloguePages,
     accounts: &mut LoadedAccounts,
+    runs: &mut Vec<Run>,
     key: &[u8],
     value: &[u8],
 ) -> Result<(), String> {
@@ -81,15 +87,18 @@ fn load_page(
     match kind {
         Kind::Orders => read.orders.restore(number, decode::<Vec<Option<Recorded<Order>>>>(value)?),
         Kind::Holds => {
-            let holds: Vec<Option<Hold>> = decode(value)?;
-            for hold in holds.iter().flatten().filter(|hold| hold.is_active()) {
+            let holds: Vec<Option<Recorded<Hold>>> = decode(value)?;
+            let live = holds.iter().flatten().map(|hold| &hold.now).filter(|hold| hold.is_active());
+            for hold in live {
                 read.holders.entry(hold.key.clone()).or_default().insert(hold.id);
             }
             read.holds.restore(number, holds);
         }
-        Kind::Transfers => read.transfers.restore(number, decode::<Vec<Option<Transfer>>>(value)?),
+        Kind::Transfers => {
+            read.transfers.restore(number, decode::<Vec<Option<Recorded<Transfer>>>>(value)?);
+        }
         Kind::Adjustments => {
-            read.adjustments.restore(number, decode::<Vec<Option<Adjusted>>>(value)?);
+            read.adjustments.restore(number, decode::<Vec<Option<AdjustmentEvent>>>(value)?);
         }
         Kind::Stocks => decode::<Vec<Counts>>(value)?.into_iter().for_each(|counts| {
             read.new_stock(counts.key);
@@ -110,6 +119,7 @@ fn load_page(
         Kind::Customers | Kind::Accounts => accounts.rows.append(&mut decode(value)?),
         Kind::AccountsRest => accounts.rest = Some(decode(value)?),
         Kind::Clock => *read.clock.lock() = decode(value)?,
+        Kind::Keys => runs.push(decode(value)?),
         Kind::Rest => {
             let (open, leased, catalogue_at): (OpenTable, FxHashMap<OwnerKind, u64>, Sequence) =
                 decode(value)?;
@@ -121,15 +131,18 @@ fn load_page(
     Ok(())
 }
 
-/// Adds up who holds what, from the owners.
+/// Adds up who holds what, from the owners, and finds orders by their indexes again.
 fn restore_entries(read: &ReadSide) {
     let mut reasons = Reasons::default();
     read.orders.visit(0, |_, order| {
+        read.order_index.add(&order.now.placed);
+        read.take_over_order(&order.now);
         reasons.order(&order.now);
         true
     });
     read.holds.visit(0, |_, hold| {
-        reasons.hold(hold);
+        read.take_over_hold(&hold.now);
+        reasons.hold(&hold.now);
         true
     });
     reasons.open(&read.open.lock());

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use stockade_domain::{
     ClockSteps, OwnerKind, ProductId, Sequence, StockKey, WarehouseId,
-    adjustment::Adjusted,
+    adjustment::AdjustmentEvent,
     catalogue::{Product, Shop, Warehouse},
     holder::Hold,
     open::OpenTable,
@@ -24,6 +24,7 @@ use stockade_storage::StateStore;
 
 use super::{Counts, Kind, STOCK_PAGE_PRODUCTS, accounts::AccountPages};
 use crate::{
+    keys::{self, Keys},
     read::{CatalogueDirt, PAGE_IDS, Page, ReadSide, Recorded},
     shared::Shared,
 };
@@ -34,14 +35,15 @@ type Pages<T> = Vec<(u64, Page<T>)>;
 pub(crate) struct Snapshot {
     position: Sequence,
     orders: Pages<Recorded<Order>>,
-    holds: Pages<Hold>,
-    transfers: Pages<Transfer>,
-    adjustments: Pages<Adjusted>,
+    holds: Pages<Recorded<Hold>>,
+    transfers: Pages<Recorded<Transfer>>,
+    adjustments: Pages<AdjustmentEvent>,
     stocks: Vec<(u64, Vec<Counts>)>,
     products: Vec<(u64, Vec<Arc<Product>>)>,
     shops: Option<Vec<Arc<Shop>>>,
     warehouses: Option<Vec<Arc<Warehouse>>>,
     accounts: AccountPages,
+    keys: keys::Pages,
     open: OpenTable,
     leased: FxHashMap<OwnerKind, u64>,
     catalogue_at: Sequence,
@@ -50,7 +52,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// A snapshot, if anything changed. Only the fold may take one, between two events.
-    pub(crate) fn take(read: &ReadSide) -> Option<Self> {
+    pub(crate) fn take(read: &ReadSide, keys: &Keys) -> Option<Self> {
         let position = read.applied.load(Ordering::Acquire);
         if position == read.snapshot_at.swap(position, Ordering::AcqRel) {
             return None;
@@ -72,6 +74,7 @@ impl Snapshot {
             shops: shops.then(|| catalogue.shops_after(0).cloned().collect()),
             warehouses: warehouses.then(|| catalogue.warehouses_after(0).cloned().collect()),
             accounts: AccountPages::take(read),
+            keys: keys.take_dirty(),
             open: read.open.lock().clone(),
             leased: read.leased.lock().clone(),
             catalogue_at: read.catalogue_at(),
@@ -96,6 +99,8 @@ impl Snapshot {
         encode_pages(&mut pages, Kind::Warehouses, &self.warehouses.map(|places| (0, places)));
         self.accounts.encode(&mut pages);
         encode_pages(&mut pages, Kind::Clock, &[(0, self.clock)]);
+        encode_pages(&mut pages, Kind::Keys, &self.keys.changed);
+        pages.extend(self.keys.gone.iter().map(|page| (Kind::Keys.key(*page), None)));
         let rest = (self.open, self.leased, self.catalogue_at);
         encode_pages(&mut pages, Kind::Rest, &[(0, rest)]);
         pages

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use stockade_domain::{
     ApiKeyId, Refusal, SessionId,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Somebody who has just signed in, or gone on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SignedIn {
     /// As whom.
     pub account: Arc<Account>,
@@ -26,6 +26,17 @@ pub struct SignedIn {
     pub session: Session,
     /// The only token that [`Engine::rotate_session`] takes next. It is kept nowhere.
     pub refresh_token: String,
+}
+
+// Whoever reads a log must not go on with it.
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, session, .. } = self;
+        f.debug_struct("SignedIn")
+            .field("account", &account.id)
+            .field("session", &session.id)
+            .finish()
+    }
 }
 
 /// Accounts. What is personal goes in and comes out in plain, and stands everywhere else sealed under the account's own key.
@@ -57,6 +68,7 @@ impl Engine {
         expected: Option<u32>,
         change: PersonalChange,
     ) -> Result<Arc<Account>, Error> {
+        let expected = self.expected(expected);
         account(self.on_accounts(AccountRequest::Change { id, expected, change }).await?)
     }
 
@@ -70,6 +82,7 @@ impl Engine {
         expected: Option<u32>,
         role: Role,
     ) -> Result<Arc<Account>, Error> {
+        let expected = self.expected(expected);
         account(self.change_accounts(AccountCommand::SetRole { id, expected, role }).await?)
     }
 
@@ -83,6 +96,7 @@ impl Engine {
         id: AccountId,
         expected: Option<u32>,
     ) -> Result<Arc<Account>, Error> {
+        let expected = self.expected(expected);
         account(self.change_accounts(AccountCommand::Erase { id, expected }).await?)
     }
 

@@ -2,35 +2,24 @@ use std::sync::Arc;
 
 use stockade_domain::{
     Amount, OrderId, ProductId, Refusal, ReservationId, ShopId, StockKey, TransferId, WarehouseId,
-    adjustment::{Adjust, Adjusted},
     catalogue::{
         CatalogueCommand, NewProduct, NewShop, NewWarehouse, Product, ProductChange, Shop,
         ShopChange, Warehouse, WarehouseChange,
     },
-    holder::{Hold, HoldCommand, PlaceHold},
+    holder::{Hold, HoldCommand, PlaceHold, Source},
     limits::BATCH_ORDERS_MAX,
     order::{Order, OrderCommand, PlaceOrder},
     stock::StockCommand,
     transfer::{Transfer, TransferCommand},
 };
 
-use super::Engine;
+use super::{Engine, frees::Frees};
 use crate::{
     CatalogueThing, Error, NewTransfer, StockRow,
-    job::{Batch, Job, Reply, send, send_all},
+    job::Job,
     lane::CATALOGUE_LANE,
     workflow::{lane_of_hold, lane_of_new_hold},
 };
-
-/// How the orders of a batch stand to each other.
-#[doc = include_str!("../../docs/batch_mode.md")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchMode {
-    /// Each is placed or refused by itself.
-    Each,
-    /// All are placed, or none.
-    All,
-}
 
 /// The most lines of one batch in all: it is let in as a whole, so it must fit through the door with room for others.
 const BATCH_LINES_MAX: usize = 50_000;
@@ -39,39 +28,8 @@ const BATCH_LINES_MAX: usize = 50_000;
 const COMMAND_LINES: usize = 4;
 
 impl Engine {
-    /// Draws a permit, sends one job and waits for its answer.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        lane: usize,
-        lines: usize,
-        job: impl FnOnce(Reply<T>) -> Job,
-    ) -> Result<T, Error> {
-        let shared = self.shared();
-        shared.check_open()?;
-        let (reply, answer) = Reply::one(shared.door.enter(lines)?);
-        send(shared, lane, vec![job(reply)]);
-        answer.await.unwrap_or_else(|_| Err(shared.stopped_error()))
-    }
-
-    /// Draws one permit, sends many jobs and waits for all their answers.
-    pub(super) async fn run_many<T: Send + 'static, I>(
-        &self,
-        lines: usize,
-        items: Vec<I>,
-        job: impl Fn(I, Reply<T>) -> (usize, Job),
-    ) -> Result<Vec<Result<T, Error>>, Error> {
-        let shared = self.shared();
-        shared.check_open()?;
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (batch, replies) = Batch::new(items.len(), shared.door.enter(lines)?);
-        send_all(shared, items.into_iter().zip(replies).map(|(item, reply)| job(item, reply)));
-        batch.answers(shared).await
-    }
-
     /// The lane that places it.
-    fn lane_of_request(&self, request: &PlaceOrder) -> usize {
+    pub(super) fn lane_of_request(&self, request: &PlaceOrder) -> usize {
         request.lines.first().map_or(0, |line| self.shared().lane_of_product(line.product))
     }
 
@@ -82,31 +40,9 @@ impl Engine {
     #[doc = include_str!("../../docs/place_order.md")]
     pub async fn place_order(&self, request: PlaceOrder) -> Result<Order, Error> {
         let lane = self.lane_of_request(&request);
-        let lines = lines_of_request(&request);
-        self.run(lane, lines, |reply| Job::Place { request, reply }).await
-    }
-
-    /// Places many orders with one commit to wait for. In mode [`BatchMode::All`] a refusal of one is the error of all.
-    ///
-    /// # Errors
-    /// Too many orders or lines in one batch; [`Error::Overloaded`].
-    #[doc = include_str!("../../docs/place_orders.md")]
-    pub async fn place_orders(
-        &self,
-        requests: Vec<PlaceOrder>,
-        mode: BatchMode,
-    ) -> Result<Vec<Result<Order, Error>>, Error> {
-        let lines: usize = requests.iter().map(|request| lines_of_request(request) + 1).sum();
-        check_batch(requests.len(), lines)?;
-        if mode == BatchMode::Each || requests.is_empty() {
-            let job = |request: PlaceOrder, reply| {
-                (self.lane_of_request(&request), Job::Place { request, reply })
-            };
-            return self.run_many(lines, requests, job).await;
-        }
-        let lane = self.lane_of_request(&requests[0]);
-        let placed = self.run(lane, lines, |reply| Job::PlaceAll { requests, reply }).await?;
-        Ok(placed.into_iter().map(Ok).collect())
+        let (lines, source) = (lines_of_request(&request), Source::Shop(request.shop));
+        let placed = self.run(lane, lines, |reply| Job::Place { request, reply }).await;
+        placed.map_err(|error| Frees::new(self).tell(error, source))
     }
 
     /// Runs a command on an order, to the end of what it gives back to stocks.
@@ -168,8 +104,9 @@ impl Engine {
     #[doc = include_str!("../../docs/reserve.md")]
     pub async fn reserve(&self, request: PlaceHold) -> Result<Hold, Error> {
         let lane = lane_of_new_hold(self.shared(), &request);
-        let lines = request.lines.len();
-        self.run(lane, lines, |reply| Job::Hold { request, reply }).await
+        let (lines, source) = (request.lines.len(), request.source);
+        let held = self.run(lane, lines, |reply| Job::Hold { request, reply }).await;
+        held.map_err(|error| Frees::new(self).tell(error, source))
     }
 
     /// Holds it `ttl_ms` milliseconds from now.
@@ -192,7 +129,7 @@ impl Engine {
 
     async fn change_hold(&self, id: ReservationId, command: HoldCommand) -> Result<Hold, Error> {
         let lane = lane_of_hold(self.shared(), id);
-        let lines = self.shared().read.holds.with(id.0, |hold| hold.allocations.len());
+        let lines = self.shared().read.holds.with(id.0, |hold| hold.now.allocations.len());
         let lines = lines.unwrap_or(COMMAND_LINES);
         self.run(lane, lines, |reply| Job::ChangeHold { id, command, reply }).await
     }
@@ -219,18 +156,6 @@ impl Engine {
     ) -> Result<Transfer, Error> {
         let lane = self.shared().lane_of_id(id.0);
         self.run(lane, COMMAND_LINES, |reply| Job::ChangeTransfer { id, command, reply }).await
-    }
-
-    /// Corrects one or many stocks: all of them or none.
-    ///
-    /// # Errors
-    /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
-    #[doc = include_str!("../../docs/adjust.md")]
-    pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
-        let first = request.deltas.first().map(|delta| delta.stock.product);
-        let lane = first.map_or(0, |product| self.shared().lane_of_product(product));
-        let lines = request.deltas.len();
-        self.run(lane, lines, |reply| Job::Adjust { request, reply }).await
     }
 
     /// Recounts one stock or sets its policy.
@@ -294,6 +219,7 @@ impl Engine {
         expected: Option<u32>,
         change: ProductChange,
     ) -> Result<Arc<Product>, Error> {
+        let expected = self.expected(expected);
         product(
             self.change_catalogue(CatalogueCommand::ChangeProduct { id, expected, change }).await?,
         )
@@ -309,6 +235,7 @@ impl Engine {
         id: ProductId,
         expected: Option<u32>,
     ) -> Result<Arc<Product>, Error> {
+        let expected = self.expected(expected);
         product(self.change_catalogue(CatalogueCommand::ArchiveProduct { id, expected }).await?)
     }
 
@@ -332,6 +259,7 @@ impl Engine {
         expected: Option<u32>,
         change: ShopChange,
     ) -> Result<Arc<Shop>, Error> {
+        let expected = self.expected(expected);
         shop(self.change_catalogue(CatalogueCommand::ChangeShop { id, expected, change }).await?)
     }
 
@@ -355,17 +283,19 @@ impl Engine {
         expected: Option<u32>,
         change: WarehouseChange,
     ) -> Result<Arc<Warehouse>, Error> {
+        let expected = self.expected(expected);
         let command = CatalogueCommand::ChangeWarehouse { id, expected, change };
         warehouse(self.change_catalogue(command).await?)
     }
 }
 
 /// A hold that an order names is claimed and converted: as much as a line.
-fn lines_of_request(request: &PlaceOrder) -> usize {
+pub(super) fn lines_of_request(request: &PlaceOrder) -> usize {
     request.lines.len() + request.reservations.len()
 }
 
-fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
+/// Checks the size of a batch.
+pub(super) fn check_batch(items: usize, lines: usize) -> Result<(), Refusal> {
     if items > BATCH_ORDERS_MAX {
         return Err(Refusal::invalid("orders", format!("must be at most {BATCH_ORDERS_MAX}")));
     }

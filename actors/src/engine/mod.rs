@@ -2,8 +2,12 @@
 
 mod accounts;
 mod commands;
+mod corrections;
+mod frees;
+mod history;
 mod open;
 mod queries;
+mod run;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -19,7 +23,7 @@ use stockade_domain::{Event, Timestamp};
 use stockade_storage::{DataDirectory, Disk};
 
 use crate::{
-    Config, Error, OpenError,
+    Config, Context, Error, OpenError,
     clock::Clock,
     deadlines,
     fold::FoldEnd,
@@ -28,8 +32,9 @@ use crate::{
     shared::Shared,
 };
 pub use accounts::SignedIn;
-pub use commands::BatchMode;
+pub use history::FirstAnswer;
 pub use queries::CatalogueView;
+pub use run::BatchMode;
 pub use stats::Stats;
 
 /// A running engine. Clones are handles of the same one; it is shut down with the last of them, or by
@@ -68,6 +73,8 @@ pub use stats::Stats;
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// Of the commands that are sent through this handle.
+    context: Context,
 }
 
 struct Inner {
@@ -120,7 +127,8 @@ impl Engine {
     }
 
     /// Opens the engine on a journal that is on any [`Disk`], such as a simulated one whose power can be cut. There is no
-    /// state on sled then: every start replays the whole journal. The configuration's data directory is not used.
+    /// state on sled then: every start replays the whole journal. The keyring is on the same disk. The configuration's data
+    /// directory is not used.
     ///
     /// # Errors
     /// As [`Engine::open`].
@@ -240,6 +248,7 @@ impl Inner {
         }
         shared.door.close();
         shared.close();
+        shared.answers.waits.end();
         threads.lanes.into_iter().for_each(LaneThread::end);
         let closed = shared.journal().shutdown();
         threads.fold_end.end();

@@ -6,7 +6,7 @@ use std::{
 
 use parking_lot::Mutex;
 use stockade_domain::{
-    ClockEvent, Currency, Event, Owner, Sequence, Timestamp,
+    ClockEvent, Currency, Event, Origin, Owner, Sequence, Timestamp,
     catalogue::{CatalogueCommand, NewShop, NewWarehouse},
     order::Status,
 };
@@ -17,8 +17,9 @@ use stockade_storage::{
 
 use super::{Engine, Inner, Opened, Threads};
 use crate::{
-    Config, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock, deadlines, fold,
-    ids::KINDS, lane::LaneThread, read::ReadSide, shared::Shared, vault::Vault,
+    Config, Context, Error, OpenError, checkpoint, checkpoint::Checkpointer, clock::Clock,
+    deadlines, fold, ids::KINDS, keys::Keys, lane::LaneThread, read::ReadSide, shared::Shared,
+    vault::Vault,
 };
 
 pub(super) fn open(config: &Config) -> Result<Engine, OpenError> {
@@ -60,11 +61,14 @@ pub(super) fn open_by(
     };
 
     let mut opened = Opened::default();
-    let mut state = State::open(directory.as_ref(), &disk)?;
+    let mut state = State::open(directory.as_ref(), &disk, config)?;
     let mut replay = |record: stockade_storage::Record<'_>| {
         let event: Event =
             stockade_storage::decode(record.bytes).map_err(|error| error.to_string())?;
         state.read.apply(record.sequence, &event);
+        if let Event::Origin(Origin { key: Some(key), .. }) = &event {
+            state.keys.done(key, record.sequence, record.time_ms);
+        }
         Ok(())
     };
     let keys: Arc<dyn Disk> = match &directory {
@@ -76,10 +80,11 @@ pub(super) fn open_by(
     opened.note(&recovered, state.rebuilt.take());
 
     let clock = Arc::new(clock(recovered.last_time_ms));
-    let State { read, store, .. } = state;
+    let State { read, keys: remembered, store, .. } = state;
     let vault = Vault::open(keys)?;
     vault.settle(&read.accounts.read())?;
-    let shared = Shared::new(read, vault, clock.clone(), config, recovered.last_sequence);
+    let shared =
+        Shared::new(read, vault, remembered, clock.clone(), config, recovered.last_sequence);
     let shared = Arc::new(shared);
     let (sink, fold_end, inbox) = fold::channel();
     let journal = journal.start(Box::new(sink), Arc::new(move || clock.now().0))?;
@@ -96,7 +101,7 @@ pub(super) fn open_by(
         return Err(error);
     }
     inner.opened.took = started.elapsed();
-    Ok(Engine { inner: Arc::new(inner) })
+    Ok(Engine { inner: Arc::new(inner), context: Context::default() })
 }
 
 impl Inner {
@@ -148,6 +153,7 @@ impl Opened {
 /// The read side as far as the state on sled knows it.
 pub(crate) struct State {
     pub(crate) read: ReadSide,
+    pub(crate) keys: Keys,
     pub(crate) store: Option<StateStore>,
     pub(crate) position: Sequence,
     pub(crate) rebuilt: Option<String>,
@@ -157,35 +163,45 @@ impl State {
     pub(crate) fn open(
         directory: Option<&DataDirectory>,
         disk: &Arc<dyn Disk>,
+        config: &Config,
     ) -> Result<Self, OpenError> {
-        let empty = Self { read: ReadSide::default(), store: None, position: 0, rebuilt: None };
+        let empty = Self::empty(config);
         let Some(directory) = directory else {
             return Ok(empty);
         };
         // A journal that is not there yet has no name: its state is made once it has one.
         match stockade_storage::journal_id(&**disk)? {
-            Some(journal_id) => Self::load(&directory.state(), journal_id),
+            Some(journal_id) => empty.load(&directory.state(), journal_id, config),
             None => Ok(empty),
         }
     }
 
-    fn load(folder: &Path, journal_id: u128) -> Result<Self, OpenError> {
+    fn empty(config: &Config) -> Self {
+        Self {
+            read: ReadSide::default(),
+            keys: Keys::new(config.idempotency_keys_max),
+            store: None,
+            position: 0,
+            rebuilt: None,
+        }
+    }
+
+    fn load(self, folder: &Path, journal_id: u128, config: &Config) -> Result<Self, OpenError> {
         let (store, rebuilt) = match open_store(folder, journal_id)? {
             StateOpened::Ready(store) => (store, None),
             StateOpened::Rebuild { store, reason } => (store, Some(reason)),
         };
-        let read = ReadSide::default();
-        match checkpoint::load(&store, &read) {
+        match checkpoint::load(&store, &self.read, &self.keys) {
             Ok(()) => {
                 let position = store.position();
-                Ok(Self { read, store: Some(store), position, rebuilt })
+                Ok(Self { store: Some(store), position, rebuilt, ..self })
             }
             Err(reason) => {
                 drop(store);
                 remove(folder)?;
                 let store = open_store(folder, journal_id)?.into_store();
                 let rebuilt = Some(format!("its pages cannot be read: {reason}"));
-                Ok(Self { read: ReadSide::default(), store: Some(store), position: 0, rebuilt })
+                Ok(Self { store: Some(store), rebuilt, ..Self::empty(config) })
             }
         }
     }
@@ -276,8 +292,8 @@ fn feed_deadlines(shared: &Shared) {
         true
     });
     shared.read.holds.visit(0, |_, hold| {
-        if hold.is_active() {
-            dues.push((hold.expires_at, Owner::hold(hold.id)));
+        if hold.now.is_active() {
+            dues.push((hold.now.expires_at, Owner::hold(hold.now.id)));
         }
         true
     });

@@ -2,16 +2,17 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 use stockade_domain::{
-    Event, OrderId, ProductId, Quantity, Refusal, ReservationId, StockKey, Timestamp, TransferId,
+    AdjustmentId, OrderId, ProductId, Quantity, ReservationId, StockKey, TransferId,
+    adjustment::AdjustmentEvent,
     catalogue::{Catalogue, Shop},
-    holder::Hold,
+    holder::{Hold, Source},
     order::{Order, PlaceOrder},
     sourcing::{Plan, plan, use_held},
     transfer::Transfer,
 };
 
-use super::Engine;
-use crate::{Error, OrderFilter, OrderHistory, StockFilter, StockRow};
+use super::{Engine, frees::Frees};
+use crate::{Error, OrderFilter, Reserved, StockFilter, StockRow};
 
 /// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
 #[doc = include_str!("../../docs/catalogue_view.md")]
@@ -64,6 +65,19 @@ impl Engine {
         self.shared().read.stock_rows(filter, after, limit)
     }
 
+    /// Who has the reserved units of a stock, up to `limit` of them, the newest first, and when they are free again. It looks at
+    /// every reservation of the stock.
+    #[must_use]
+    pub fn reserved(&self, key: StockKey, limit: usize) -> Reserved {
+        self.shared().read.reserved(key, limit)
+    }
+
+    /// Why stock was corrected, and the caller's own name for it.
+    #[must_use]
+    pub fn adjustment(&self, id: AdjustmentId) -> Option<AdjustmentEvent> {
+        self.shared().read.adjustments.with(id.0, Clone::clone)
+    }
+
     /// An order.
     #[doc = include_str!("../../docs/order.md")]
     #[must_use]
@@ -78,33 +92,11 @@ impl Engine {
         self.shared().read.orders_after(filter, after, limit)
     }
 
-    /// Everything that happened to an order, read back from the journal.
-    ///
-    /// # Errors
-    /// No such order, or the journal cannot be read.
-    #[doc = include_str!("../../docs/order_history.md")]
-    pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
-        let read = &self.shared().read;
-        let events = read.order_events(id).ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
-        let unreadable = |reason: String| Error::Stopped(format!("the journal: {reason}").into());
-        let mut history = Vec::with_capacity(events.len());
-        for sequence in events {
-            let record = self.shared().journal().read(sequence);
-            let record = record.map_err(|error| unreadable(error.to_string()))?;
-            let record = record.ok_or_else(|| unreadable(format!("record {sequence} is gone")))?;
-            let event = stockade_storage::decode::<Event>(&record.bytes);
-            if let Event::Order(event) = event.map_err(|error| unreadable(error.to_string()))? {
-                history.push(OrderHistory { sequence, at: Timestamp(record.time_ms), event });
-            }
-        }
-        Ok(history)
-    }
-
     /// A hold.
     #[doc = include_str!("../../docs/reservation.md")]
     #[must_use]
     pub fn reservation(&self, id: ReservationId) -> Option<Hold> {
-        self.shared().read.holds.get(id.0)
+        self.shared().read.holds.with(id.0, |hold| hold.now.clone())
     }
 
     /// Up to `limit` holds with an id above `after` that fit, by id.
@@ -118,8 +110,8 @@ impl Engine {
     ) -> Vec<Hold> {
         let mut found = Vec::new();
         self.shared().read.holds.visit(after, |_, hold| {
-            if found.len() < limit && fits(hold) {
-                found.push(hold.clone());
+            if found.len() < limit && fits(&hold.now) {
+                found.push(hold.now.clone());
             }
             found.len() < limit
         });
@@ -130,7 +122,7 @@ impl Engine {
     #[doc = include_str!("../../docs/transfer_of.md")]
     #[must_use]
     pub fn transfer_of(&self, id: TransferId) -> Option<Transfer> {
-        self.shared().read.transfers.get(id.0)
+        self.shared().read.transfers.with(id.0, |transfer| transfer.now.clone())
     }
 
     /// Up to `limit` transfers with an id above `after` that fit, by id.
@@ -144,8 +136,8 @@ impl Engine {
     ) -> Vec<Transfer> {
         let mut found = Vec::new();
         self.shared().read.transfers.visit(after, |_, transfer| {
-            if found.len() < limit && fits(transfer) {
-                found.push(transfer.clone());
+            if found.len() < limit && fits(&transfer.now) {
+                found.push(transfer.now.clone());
             }
             found.len() < limit
         });
@@ -170,6 +162,7 @@ impl Engine {
         let mut available = |key| read.available(key);
         let mut planned = plan(quote.sourcing, &quote.candidates, &demands, &mut available);
         planned.allocations.splice(0..0, allocations);
+        Frees::new(self).fill(&mut planned.shortages, Source::Shop(request.shop));
         Ok(planned)
     }
 }

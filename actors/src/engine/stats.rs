@@ -21,6 +21,10 @@ pub struct Stats {
     pub deadlines: usize,
     /// Stocks that are awake.
     pub stocks_awake: usize,
+    /// Idempotency keys that are remembered.
+    pub idempotency_keys: usize,
+    /// Idempotency keys that were forgotten before their day was over, since the start.
+    pub idempotency_keys_dropped: u64,
     /// Orders that expired since the start.
     pub expired: u64,
     /// How late the latest of them was, in milliseconds.
@@ -45,7 +49,7 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let shared = self.shared();
-        let counters = &shared.counters;
+        let (counters, keys) = (&shared.counters, shared.keys.counts());
         let expired = counters.expired.load(Ordering::Relaxed);
         let lag_sum = counters.expiry_lag_ms_sum.load(Ordering::Relaxed);
         Stats {
@@ -55,6 +59,8 @@ impl Engine {
             open_table: shared.read.open.lock().len(),
             deadlines: shared.deadlines.len(),
             stocks_awake: shared.stocks.len(),
+            idempotency_keys: keys.kept,
+            idempotency_keys_dropped: keys.dropped_early,
             expired,
             expiry_lag_ms_max: counters.expiry_lag_ms_max.load(Ordering::Relaxed),
             expiry_lag_ms_mean: lag_sum as f64 / expired.max(1) as f64,
@@ -73,6 +79,12 @@ impl Engine {
     #[doc = include_str!("../../docs/ready.md")]
     pub fn ready(&self) -> Result<(), crate::Error> {
         self.shared().check_open()
+    }
+
+    /// The journal's name, given when it was created.
+    #[must_use]
+    pub fn journal_id(&self) -> u128 {
+        self.shared().journal().journal_id()
     }
 
     /// A hash of everything that is committed: the same after a restart, with or without the state on sled.

@@ -31,6 +31,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Error, StockRow,
+    context::By,
     ids::{self, KINDS},
     job::{Job, MailboxKey, Reply, Work},
     shared::Shared,
@@ -128,6 +129,16 @@ impl Lane {
             group.push(event, |out| out.extend_from_slice(bytes));
         }
         self.shared.append(group)
+    }
+
+    /// Appends a decision as one atomic group, and in front of it who did it. Returns the last sequence.
+    pub(crate) fn decide(
+        &self,
+        by: &By,
+        events: impl IntoIterator<Item = Event, IntoIter: ExactSizeIterator>,
+    ) -> Result<Sequence, Error> {
+        let events = events.into_iter();
+        self.append(by.origin(events.len()).into_iter().chain(events))
     }
 
     /// The next id of a kind, once its lease is durable.

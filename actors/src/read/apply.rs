@@ -3,7 +3,6 @@ use std::sync::atomic::Ordering;
 use stockade_domain::{
     Event, ReservationId, Sequence, StockKey,
     account::{AccountEvent, AccountId},
-    adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
     holder::{Hold, HoldEvent},
     order::{Order, OrderEvent},
@@ -20,15 +19,15 @@ impl ReadSide {
         match event {
             Event::Stock(event) => self.apply_stock(event),
             Event::Order(event) => self.apply_order(sequence, event),
-            Event::Hold(event) => self.apply_hold(event),
+            Event::Hold(event) => self.apply_hold(sequence, event),
             Event::Catalogue(event) => {
                 self.catalogue.write().evolve(event);
                 self.set_catalogue_at(sequence);
                 self.dirty_catalogue.lock().note(event);
             }
-            Event::Transfer(event) => self.apply_transfer(event),
-            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
-                self.adjustments.update(adjusted.id.0, |place| *place = Some((**adjusted).clone()));
+            Event::Transfer(event) => self.apply_transfer(sequence, event),
+            Event::Adjustment(event) => {
+                self.adjustments.update(event.adjustment().0, |place| *place = Some(event.clone()));
             }
             Event::IdsLeased { kind, up_to } => {
                 self.leased.lock().insert(*kind, *up_to);
@@ -38,6 +37,7 @@ impl ReadSide {
                 self.dirty_accounts.lock().note(event);
             }
             Event::Clock(event) => self.clock.lock().evolve(event),
+            Event::Origin(origin) => self.covered.begin(sequence, origin),
         }
         self.applied.store(sequence, Ordering::Release);
     }
@@ -46,6 +46,11 @@ impl ReadSide {
         let key = event.stock();
         if let Some(mut stock) = self.stocks.get_mut(&key) {
             stock.evolve(event);
+            let entry = event.freed().filter(|entry| !stock.entries.contains_key(entry));
+            drop(stock);
+            if let Some(entry) = entry {
+                self.taken_over.remove(&(entry, key));
+            }
         } else {
             self.new_stock(key);
             self.stocks.entry(key).or_default().evolve(event);
@@ -59,38 +64,54 @@ impl ReadSide {
     }
 
     fn apply_order(&self, sequence: Sequence, event: &OrderEvent) {
+        if let OrderEvent::Placed(placed) = event {
+            self.order_index.add(placed);
+        }
+        let origin = self.covered.origin_of(sequence);
         self.orders.update(event.order().0, |place| match (place, event) {
             (place @ None, OrderEvent::Placed(placed)) => {
-                *place = Some(Recorded { now: Order::new(placed.clone()), events: vec![sequence] });
+                let now = Order::new(placed.clone());
+                self.take_over_order(&now);
+                *place = Some(Recorded::new(now, origin, sequence));
             }
             (Some(_), OrderEvent::Placed(placed)) => panic!("order {} is placed twice", placed.id),
             (Some(order), event) => {
                 order.now.evolve(event);
-                order.events.push(sequence);
+                order.record(origin, sequence);
             }
             (None, event) => panic!("order {} was never placed", event.order()),
         });
     }
 
-    fn apply_hold(&self, event: &HoldEvent) {
+    fn apply_hold(&self, sequence: Sequence, event: &HoldEvent) {
+        let origin = self.covered.origin_of(sequence);
+        let change = |id, change: &dyn Fn(&mut Hold)| {
+            self.change_hold(id, |hold| {
+                change(&mut hold.now);
+                hold.record(origin, sequence);
+            });
+        };
         if let HoldEvent::Placed(placed) = event {
             for replaced in &placed.replaces {
-                self.change_hold(*replaced, |hold| hold.lose(&placed.lines, placed.at));
+                change(*replaced, &|hold| hold.lose(&placed.lines, placed.at));
             }
-            self.holds.update(placed.id.0, |place| *place = Some(Hold::new(placed)));
+            let hold = Hold::new(placed);
+            self.take_over_hold(&hold);
+            let hold = Recorded::new(hold, origin, sequence);
+            self.holds.update(placed.id.0, |place| *place = Some(hold));
             self.holders.entry(placed.key.clone()).or_default().insert(placed.id);
         } else {
-            self.change_hold(event.hold(), |hold| hold.evolve(event));
+            change(event.hold(), &|hold| hold.evolve(event));
         }
     }
 
-    fn change_hold(&self, id: ReservationId, change: impl FnOnce(&mut Hold)) {
+    fn change_hold(&self, id: ReservationId, change: impl FnOnce(&mut Recorded<Hold>)) {
         let mut ended = None;
         self.holds.update(id.0, |place| {
             let hold = place.as_mut().expect("an event is about a hold that was placed");
             change(hold);
-            if !hold.is_active() {
-                ended = Some(hold.key.clone());
+            if !hold.now.is_active() {
+                ended = Some(hold.now.key.clone());
             }
         });
         if let Some(key) = ended {
@@ -101,12 +122,17 @@ impl ReadSide {
         }
     }
 
-    fn apply_transfer(&self, event: &TransferEvent) {
+    fn apply_transfer(&self, sequence: Sequence, event: &TransferEvent) {
+        let origin = self.covered.origin_of(sequence);
         self.transfers.update(event.transfer().0, |place| match (place, event) {
             (place @ None, TransferEvent::Dispatched(dispatched)) => {
-                *place = Some(Transfer::new((**dispatched).clone()));
+                let transfer = Transfer::new((**dispatched).clone());
+                *place = Some(Recorded::new(transfer, origin, sequence));
             }
-            (Some(transfer), event) => transfer.evolve(event),
+            (Some(transfer), event) => {
+                transfer.now.evolve(event);
+                transfer.record(origin, sequence);
+            }
             (None, event) => panic!("transfer {} was never dispatched", event.transfer()),
         });
     }

@@ -5,6 +5,8 @@
 
 mod apply;
 mod digest;
+mod index;
+mod live;
 mod query;
 mod table;
 
@@ -18,9 +20,9 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
-    ClockSteps, OwnerKind, ReservationId, Sequence, StockKey,
+    ClockSteps, Origin, Owner, OwnerKind, ReservationId, Sequence, StockKey,
     account::Accounts,
-    adjustment::Adjusted,
+    adjustment::AdjustmentEvent,
     catalogue::Catalogue,
     holder::{Hold, HolderKey},
     open::OpenTable,
@@ -29,6 +31,8 @@ use stockade_domain::{
     transfer::Transfer,
 };
 
+pub(crate) use index::OrderIndex;
+pub use live::{LiveReservation, Reserved};
 pub use query::{OrderFilter, OrderHistory, StockFilter, StockRow};
 pub(crate) use table::{PAGE_IDS, Page, Table};
 
@@ -46,16 +50,21 @@ pub(crate) struct ReadSide {
     pub(crate) accounts: RwLock<Accounts>,
     dirty_accounts: Mutex<AccountsDirt>,
     pub(crate) orders: Table<Recorded<Order>>,
-    pub(crate) holds: Table<Hold>,
+    /// Finds the orders of a customer, or with a reference, without looking at all of them.
+    pub(crate) order_index: OrderIndex,
+    pub(crate) holds: Table<Recorded<Hold>>,
     /// Live holds by who decides about them.
     pub(crate) holders: DashMap<HolderKey, BTreeSet<ReservationId>, FxBuildHasher>,
-    pub(crate) transfers: Table<Transfer>,
-    pub(crate) adjustments: Table<Adjusted>,
+    /// Who has the units that a stock keeps under an earlier hold's entry.
+    pub(crate) taken_over: DashMap<(Owner, StockKey), Owner, FxBuildHasher>,
+    pub(crate) transfers: Table<Recorded<Transfer>>,
+    pub(crate) adjustments: Table<AdjustmentEvent>,
     pub(crate) open: Mutex<OpenTable>,
     /// Ids of each kind below these may have been given out.
     pub(crate) leased: Mutex<FxHashMap<OwnerKind, u64>>,
     /// The steps that engine time made.
     pub(crate) clock: Mutex<ClockSteps>,
+    covered: Covered,
     /// The last sequence that was applied. Only the fold's own; others wait for [`crate::answers::Answers`].
     pub(crate) applied: AtomicU64,
     /// The position of the last snapshot.
@@ -78,11 +87,44 @@ pub(crate) struct AccountsDirt {
     pub(crate) rest: bool,
 }
 
-/// A thing, and where its events are in the journal.
+/// A thing, and where its events are in the journal, with the origins of those that have one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Recorded<T> {
     pub(crate) now: T,
     pub(crate) events: Vec<Sequence>,
+}
+
+/// The last [`Origin`] and the events that it covers. Only the fold's own.
+#[derive(Default)]
+struct Covered {
+    origin: AtomicU64,
+    until: AtomicU64,
+}
+
+impl Covered {
+    fn begin(&self, at: Sequence, origin: &Origin) {
+        self.origin.store(at, Ordering::Relaxed);
+        self.until.store(at + u64::from(origin.covers), Ordering::Relaxed);
+    }
+
+    /// The origin of the event at `sequence`, if it has one.
+    fn origin_of(&self, sequence: Sequence) -> Option<Sequence> {
+        (sequence <= self.until.load(Ordering::Relaxed))
+            .then(|| self.origin.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> Recorded<T> {
+    fn new(now: T, origin: Option<Sequence>, sequence: Sequence) -> Self {
+        let events = origin.map_or_else(|| vec![sequence], |origin| vec![origin, sequence]);
+        Self { now, events }
+    }
+
+    fn record(&mut self, origin: Option<Sequence>, sequence: Sequence) {
+        let last = self.events.last().copied().unwrap_or(0);
+        self.events.extend(origin.filter(|origin| *origin > last));
+        self.events.push(sequence);
+    }
 }
 
 impl ReadSide {

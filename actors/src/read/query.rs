@@ -3,6 +3,7 @@ use std::{ops::Bound, sync::Arc};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
     CustomerId, OrderId, ProductId, Quantity, Sequence, ShopId, StockKey, Timestamp, WarehouseId,
+    Who,
     catalogue::{Shop, Warehouse},
     order::{Order, OrderEvent, Status},
     sourcing::orderable,
@@ -73,8 +74,12 @@ pub struct OrderFilter {
 pub struct OrderHistory {
     /// Its place in the journal.
     pub sequence: Sequence,
+    /// The run of the engine that it happened in.
+    pub epoch: u32,
     /// When it was committed.
     pub at: Timestamp,
+    /// Who did it, if that was said; nobody does an expiry.
+    pub who: Option<Who>,
     /// What happened.
     pub event: OrderEvent,
 }
@@ -181,12 +186,33 @@ impl ReadSide {
         if limit == 0 {
             return found;
         }
-        self.orders.visit(after, |_, order| {
-            if filter.fits(&order.now) {
-                found.push(order.now.clone());
-            }
-            found.len() < limit
-        });
+        let index = &self.order_index;
+        let mut next: Box<dyn FnMut(u64) -> Option<OrderId>> =
+            match (filter.customer, filter.reference.as_deref()) {
+                (_, Some(reference)) => {
+                    Box::new(move |after| index.next_with_reference(reference, after))
+                }
+                (Some(customer), None) => {
+                    Box::new(move |after| index.next_of_customer(customer, after))
+                }
+                (None, None) => {
+                    self.orders.visit(after, |_, order| {
+                        if filter.fits(&order.now) {
+                            found.push(order.now.clone());
+                        }
+                        found.len() < limit
+                    });
+                    return found;
+                }
+            };
+        let mut last = after;
+        while found.len() < limit
+            && let Some(id) = next(last)
+        {
+            last = id.0;
+            let order = self.orders.with(id.0, |o| filter.fits(&o.now).then(|| o.now.clone()));
+            found.extend(order.flatten());
+        }
         found
     }
 

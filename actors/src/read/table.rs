@@ -26,10 +26,6 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Clone> Table<T> {
-    pub(crate) fn get(&self, id: u64) -> Option<T> {
-        self.with(id, T::clone)
-    }
-
     /// Looks at a thing without copying it.
     pub(crate) fn with<R>(&self, id: u64, look: impl FnOnce(&T) -> R) -> Option<R> {
         let pages = self.pages.read();
@@ -93,7 +89,7 @@ mod tests {
         let snapshot = table.take_dirty();
         table.update(7, |thing| *thing = Some("after"));
         assert_eq!(snapshot[0].1[7], Some("before"));
-        assert_eq!(table.get(7), Some("after"));
+        assert_eq!(table.with(7, |thing| *thing), Some("after"));
         assert_eq!(table.take_dirty().len(), 1);
         assert!(table.take_dirty().is_empty());
     }

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::Outcome;
 use crate::{
     Error,
+    context::By,
     lane::{Lane, guarded},
     vault::Vault,
 };
@@ -33,14 +34,18 @@ pub(crate) enum AccountThing {
 }
 
 /// Runs a request, to the end of a key that it drops.
-pub(super) async fn run(lane: &Rc<Lane>, request: AccountRequest) -> Outcome<AccountThing> {
+pub(super) async fn run(
+    lane: &Rc<Lane>,
+    by: &By,
+    request: AccountRequest,
+) -> Outcome<AccountThing> {
     match request {
         AccountRequest::Register { role, personal } => {
             let personal = personal.normalized();
             guarded(|| Ok(personal.check()?))?;
             let key = next_key(lane).await?;
             let identity = seal(lane, key, &personal)?;
-            command(lane, &AccountCommand::Register { role, key, identity }).await
+            command(lane, by, &AccountCommand::Register { role, key, identity }).await
         }
         AccountRequest::Change { id, expected, change } => {
             let known = lane.accounts.borrow().live(id, expected)?.clone();
@@ -54,13 +59,13 @@ pub(super) async fn run(lane: &Rc<Lane>, request: AccountRequest) -> Outcome<Acc
             }
             let password = is_another && after.password != before.password;
             let identity = seal(lane, known.key, &after)?;
-            command(lane, &AccountCommand::Change { id, expected, identity, password }).await
+            command(lane, by, &AccountCommand::Change { id, expected, identity, password }).await
         }
-        AccountRequest::Command(asked) => command(lane, &asked).await,
+        AccountRequest::Command(asked) => command(lane, by, &asked).await,
     }
 }
 
-async fn command(lane: &Rc<Lane>, command: &AccountCommand) -> Outcome<AccountThing> {
+async fn command(lane: &Rc<Lane>, by: &By, command: &AccountCommand) -> Outcome<AccountThing> {
     let at = lane.now();
     let events = guarded(|| Ok(lane.accounts.borrow().decide(command, at)?))?;
     if events.is_empty() {
@@ -69,7 +74,7 @@ async fn command(lane: &Rc<Lane>, command: &AccountCommand) -> Outcome<AccountTh
     // The state moves first: an event that it cannot follow stops the engine before it is in the journal.
     events.iter().for_each(|event| lane.accounts.borrow_mut().evolve(event));
     let thing = thing(&lane.accounts.borrow(), &events);
-    let seen = lane.append(events.iter().cloned().map(Into::into))?;
+    let seen = lane.decide(by, events.iter().cloned().map(Into::into))?;
     for event in events {
         match event {
             AccountEvent::Erased(account) => {

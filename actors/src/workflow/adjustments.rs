@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use stockade_domain::{
     AdjustmentId, Owner, OwnerKind, Refusal,
-    adjustment::{self, Adjust, Adjusted, AdjustmentEvent},
+    adjustment::{self, AdjustmentEvent, RowsAdjusted},
     limits::ON_HAND_MAX,
 };
 
@@ -11,23 +11,38 @@ use super::{
     stocks::{give, take_all},
 };
 use crate::{
+    context::By,
+    job::Corrections,
     lane::{Lane, guarded},
     read::ReadSide,
 };
 
 /// Corrects one or many stocks: all of them or none.
-pub(super) async fn adjust(lane: &Rc<Lane>, request: Adjust) -> Outcome<Adjusted> {
-    let deltas = guarded(|| Ok(request.check()?))?;
+pub(super) async fn adjust(
+    lane: &Rc<Lane>,
+    by: &By,
+    request: Corrections,
+) -> Outcome<AdjustmentEvent> {
+    let deltas = guarded(|| match &request {
+        Corrections::One(adjust) => Ok(adjust.check()?),
+        Corrections::Rows(rows) => Ok(adjustment::check_rows(rows)?),
+    })?;
     check_exist(&lane.shared.read, &deltas)?;
     let id = AdjustmentId(lane.next_id(OwnerKind::Adjustment).await?);
     let owner = Owner::adjustment(id);
     let takes: Vec<_> = adjustment::takes(&deltas).collect();
     take_all(lane, owner, 0, &takes).await?;
     let gives = adjustment::gives(&deltas).collect();
-    let AdjustmentEvent::Adjusted(adjusted) = request.decide(id, deltas, lane.now());
-    let seen = lane.append([AdjustmentEvent::Adjusted(adjusted.clone()).into()])?;
+    let at = lane.now();
+    let event = match request {
+        Corrections::One(adjust) => adjust.decide(id, deltas, at),
+        Corrections::Rows(rows) => {
+            AdjustmentEvent::RowsAdjusted(Box::new(RowsAdjusted { id, deltas, rows, at }))
+        }
+    };
+    let seen = lane.decide(by, [event.clone().into()])?;
     let seen = seen.max(give(lane, owner, 0, gives).await?.unwrap_or(seen));
-    Ok((*adjusted, Some(seen)))
+    Ok((event, Some(seen)))
 }
 
 fn check_exist(

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Error,
+    context::By,
     job::CatalogueThing,
     lane::{Lane, guarded},
 };
@@ -20,6 +21,7 @@ use crate::{
 /// Runs a command on the catalogue, to the end of its gives.
 pub(super) async fn command(
     lane: &Rc<Lane>,
+    by: &By,
     command: &CatalogueCommand,
 ) -> Outcome<CatalogueThing> {
     let at = lane.now();
@@ -32,7 +34,7 @@ pub(super) async fn command(
         let takes: Vec<_> = takes(std::slice::from_ref(recount)).collect();
         take_all(lane, Owner::product(product.id), product.step(), &takes).await?;
     }
-    let mut seen = lane.append([event.clone().into()])?;
+    let mut seen = lane.decide(by, [event.clone().into()])?;
     lane.catalogue.borrow_mut().evolve(&event);
     let thing = thing(&event);
     if let Part::Decided(owner, step, gives) = part(&event.into()) {
@@ -42,7 +44,7 @@ pub(super) async fn command(
 }
 
 /// What an event is about, as it is now.
-fn thing(event: &CatalogueEvent) -> CatalogueThing {
+pub(crate) fn thing(event: &CatalogueEvent) -> CatalogueThing {
     match event {
         CatalogueEvent::ProductCreated { product, .. }
         | CatalogueEvent::ProductUpdated { product, .. }

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::{
     Error,
+    context::By,
     job::MailboxKey,
     lane::{Lane, guarded},
+    read::ReadSide,
     shared::Shared,
 };
 
@@ -31,7 +33,7 @@ pub(crate) fn lane_of_new(shared: &Shared, request: &PlaceHold) -> usize {
 /// The lane on which a hold is decided: where its holder lives. A hold that was placed when there were more or fewer lanes
 /// may have an id of another one.
 pub(crate) fn lane_of_hold(shared: &Shared, id: ReservationId) -> usize {
-    let key = shared.read.holds.with(id.0, |hold| hold.key.clone());
+    let key = shared.read.holds.with(id.0, |hold| hold.now.key.clone());
     key.map_or_else(|| shared.lane_of_id(id.0), |key| lane_of_key(shared, &key))
 }
 
@@ -52,8 +54,13 @@ pub(super) fn mailbox_of_new(request: &PlaceHold) -> Option<MailboxKey> {
 
 /// The holder of a hold. One that nobody knows gets a mailbox in which it is refused.
 pub(super) fn mailbox(shared: &Shared, id: ReservationId) -> Option<MailboxKey> {
-    let key = shared.read.holds.with(id.0, |hold| hold.key.clone());
+    let key = shared.read.holds.with(id.0, |hold| hold.now.key.clone());
     Some(MailboxKey::Holder(key.unwrap_or(HolderKey::Single(id))))
+}
+
+/// A hold as committed.
+fn hold_of(read: &ReadSide, id: ReservationId) -> Option<Hold> {
+    read.holds.with(id.0, |hold| hold.now.clone())
 }
 
 /// The holds of a key: ahead of the read side, or as committed.
@@ -62,14 +69,14 @@ fn load(lane: &Lane, key: &HolderKey) -> Holder {
     ahead.unwrap_or_else(|| {
         let read = &lane.shared.read;
         let live = read.holders.get(key).map(|live| live.clone()).unwrap_or_default();
-        let holds = live.into_iter().filter_map(|id| Some((id, read.holds.get(id.0)?)));
+        let holds = live.into_iter().filter_map(|id| Some((id, hold_of(read, id)?)));
         Holder { holds: holds.collect() }
     })
 }
 
 /// The holder of a hold that was placed before, with that hold in it even when it has ended.
 fn load_with(lane: &Lane, id: ReservationId) -> Result<(HolderKey, Holder), Error> {
-    let hold = lane.shared.read.holds.get(id.0);
+    let hold = hold_of(&lane.shared.read, id);
     let hold = hold.ok_or(Refusal::NotFound { kind: "reservation", id: id.0 })?;
     let key = hold.key.clone();
     let mut holder = load(lane, &key);
@@ -80,14 +87,15 @@ fn load_with(lane: &Lane, id: ReservationId) -> Result<(HolderKey, Holder), Erro
 /// Keeps a holder's state until the read side has it. A hold that has ended is dropped once the read side knows that too.
 fn keep(lane: &Lane, key: HolderKey, mut holder: Holder, last: Sequence) {
     let read = &lane.shared.read;
-    let still_live = |id: ReservationId| read.holds.with(id.0, Hold::is_active) != Some(false);
+    let still_live =
+        |id: ReservationId| read.holds.with(id.0, |hold| hold.now.is_active()) != Some(false);
     holder.holds.retain(|id, hold| hold.is_active() || still_live(*id));
     let folded = lane.shared.answers.folded();
     lane.holders.borrow_mut().put(key, holder, last, folded);
 }
 
 /// Holds what is asked for.
-pub(super) async fn place(lane: &Rc<Lane>, request: PlaceHold) -> Outcome<Hold> {
+pub(super) async fn place(lane: &Rc<Lane>, by: &By, request: PlaceHold) -> Outcome<Hold> {
     let quote = {
         let catalogue = lane.shared.read.catalogue.read();
         guarded(|| Ok(request.quote(&catalogue)?))?
@@ -121,7 +129,7 @@ pub(super) async fn place(lane: &Rc<Lane>, request: PlaceHold) -> Outcome<Hold> 
         return Err(Refusal::InsufficientStock(quote.lines.iter().map(none).collect()).into());
     }
     let event = holder.place(id, &request, quote.lines, allocations, lane.now());
-    let seen = decided(lane, &mut holder, event).await?;
+    let seen = decided(lane, by, &mut holder, event).await?;
     let hold = holder.holds[&id].clone();
     keep(lane, key, holder, seen);
     Ok((hold, Some(seen)))
@@ -130,11 +138,12 @@ pub(super) async fn place(lane: &Rc<Lane>, request: PlaceHold) -> Outcome<Hold> 
 /// Appends a holder's decision, moves its state, and gives.
 async fn decided(
     lane: &Rc<Lane>,
+    by: &By,
     holder: &mut Holder,
     event: HoldEvent,
 ) -> Result<Sequence, Error> {
     holder.evolve(&event);
-    let seen = lane.append([event.clone().into()])?;
+    let seen = lane.decide(by, [event.clone().into()])?;
     match part(&event.into()) {
         Part::Decided(owner, step, gives) => {
             Ok(seen.max(give(lane, owner, step, gives).await?.unwrap_or(seen)))
@@ -146,15 +155,17 @@ async fn decided(
 /// Runs a command on a hold, to the end of its gives.
 pub(super) async fn command(
     lane: &Rc<Lane>,
+    by: &By,
     id: ReservationId,
     command: HoldCommand,
 ) -> Outcome<Hold> {
     let (key, mut holder) = load_with(lane, id)?;
+    by.expects(holder.holds[&id].version)?;
     let at = lane.now();
     let Some(event) = guarded(|| Ok(holder.decide(id, command, at)?))? else {
         return Ok((holder.holds[&id].clone(), None));
     };
-    let seen = decided(lane, &mut holder, event).await?;
+    let seen = decided(lane, by, &mut holder, event).await?;
     let hold = holder.holds[&id].clone();
     keep(lane, key, holder, seen);
     Ok((hold, Some(seen)))
@@ -162,7 +173,7 @@ pub(super) async fn command(
 
 /// The hold's deadline's timer message.
 pub(super) async fn expire(lane: &Rc<Lane>, id: ReservationId) -> Outcome<()> {
-    let (_, seen) = command(lane, id, HoldCommand::Expire).await?;
+    let (_, seen) = command(lane, &By::default(), id, HoldCommand::Expire).await?;
     Ok(((), seen))
 }
 

@@ -14,6 +14,7 @@ mod stocks;
 mod transfers;
 
 pub(crate) use accounts::{AccountRequest, AccountThing};
+pub(crate) use catalogue::thing;
 pub(crate) use holds::{lane_of_hold, lane_of_new as lane_of_new_hold};
 
 use std::{future::Future, pin::Pin, rc::Rc};
@@ -58,15 +59,15 @@ impl Job {
     pub(crate) fn run(self, lane: Rc<Lane>) -> Pin<Box<dyn Future<Output = ()>>> {
         match self {
             Self::Place { request, reply } => Box::pin(async move {
-                let outcome = orders::place(&lane, request).await;
+                let outcome = orders::place(&lane, &reply.by, request).await;
                 lane.answer(reply, outcome);
             }),
-            Self::PlaceAll { requests, reply } => Box::pin(async move {
-                let outcome = orders::place_all(&lane, requests).await;
+            Self::PlaceAll { requests, keys, reply } => Box::pin(async move {
+                let outcome = orders::place_all(&lane, &reply.by, requests, &keys).await;
                 lane.answer(reply, outcome);
             }),
             Self::Order { id, command, reply } => Box::pin(async move {
-                let outcome = orders::command(&lane, id, &command).await;
+                let outcome = orders::command(&lane, &reply.by, id, &command).await;
                 lane.answer(reply, outcome);
             }),
             Self::ExpireOrder { id, reply } => Box::pin(async move {
@@ -74,23 +75,23 @@ impl Job {
                 lane.answer(reply, outcome);
             }),
             Self::Catalogue { command, reply } => Box::pin(async move {
-                let outcome = catalogue::command(&lane, &command).await;
+                let outcome = catalogue::command(&lane, &reply.by, &command).await;
                 lane.answer(reply, outcome);
             }),
             Self::Account { request, reply } => Box::pin(async move {
-                let outcome = accounts::run(&lane, request).await;
+                let outcome = accounts::run(&lane, &reply.by, request).await;
                 lane.answer(reply, outcome);
             }),
             Self::Transfer { request, reply } => Box::pin(async move {
-                let outcome = transfers::dispatch(&lane, request).await;
+                let outcome = transfers::dispatch(&lane, &reply.by, request).await;
                 lane.answer(reply, outcome);
             }),
             Self::ChangeTransfer { id, command, reply } => Box::pin(async move {
-                let outcome = transfers::command(&lane, id, &command).await;
+                let outcome = transfers::command(&lane, &reply.by, id, &command).await;
                 lane.answer(reply, outcome);
             }),
             Self::Adjust { request, reply } => Box::pin(async move {
-                let outcome = adjustments::adjust(&lane, request).await;
+                let outcome = adjustments::adjust(&lane, &reply.by, request).await;
                 lane.answer(reply, outcome);
             }),
             Self::Stock { .. } => unreachable!("a stock answers for itself"),
@@ -107,11 +108,11 @@ impl Job {
         Box::pin(async move {
             match self {
                 Self::Hold { request, reply } => {
-                    let outcome = holds::place(&lane, request).await;
+                    let outcome = holds::place(&lane, &reply.by, request).await;
                     lane.answer(reply, outcome);
                 }
                 Self::ChangeHold { id, command, reply } => {
-                    let outcome = holds::command(&lane, id, command).await;
+                    let outcome = holds::command(&lane, &reply.by, id, command).await;
                     lane.answer(reply, outcome);
                 }
                 Self::ExpireHold { id, reply } => {

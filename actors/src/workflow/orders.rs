@@ -1,7 +1,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use stockade_domain::{
-    Event, OrderId, Owner, OwnerKind, Refusal, ReservationId, Sequence, Shortage,
+    Event, IdempotencyKey, OrderId, Owner, OwnerKind, Refusal, ReservationId, Sequence, Shortage,
     account::{Account, AccountId},
     holder::{Hold, HoldEvent},
     open::{Part, part},
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Error,
+    context::By,
     job::{Job, send},
     lane::{Lane, guarded},
 };
@@ -33,20 +34,30 @@ struct Draft {
 }
 
 /// Places one order.
-pub(super) async fn place(lane: &Rc<Lane>, request: PlaceOrder) -> Outcome<Order> {
-    let (mut orders, seen) = place_all(lane, vec![request]).await?;
+pub(super) async fn place(lane: &Rc<Lane>, by: &By, request: PlaceOrder) -> Outcome<Order> {
+    let placed = place_all(lane, by, vec![request], &[]).await;
+    let (mut orders, seen) = placed.map_err(|error| match error {
+        Error::InBatch { error, .. } => *error,
+        error => error,
+    })?;
     Ok((orders.pop().expect("one request is one order"), seen))
 }
 
-/// Places all of these orders or none of them: all takes, then one group of all decisions.
-pub(super) async fn place_all(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Outcome<Vec<Order>> {
+/// Places all of these orders or none of them: all takes, then one group of all decisions. An error that is about one of them
+/// says which. `keys` are their own keys, or empty.
+pub(super) async fn place_all(
+    lane: &Rc<Lane>,
+    by: &By,
+    requests: Vec<PlaceOrder>,
+    keys: &[Option<IdempotencyKey>],
+) -> Outcome<Vec<Order>> {
     let mut drafts = draft(lane, requests).await?;
     let reserved = match claim_all(lane, &mut drafts).await {
         Ok(()) => reserve_all(lane, &mut drafts).await,
         Err(error) => Err(error),
     };
     match reserved {
-        Ok(()) => decide(lane, drafts).await,
+        Ok(()) => decide(lane, by, drafts, keys).await,
         Err(error) => {
             for draft in drafts {
                 unclaim(lane, draft.id, &draft.claimed).await;
@@ -62,12 +73,12 @@ async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>,
         let read = &lane.shared.read;
         let catalogue = read.catalogue.read();
         let priced_at = read.catalogue_at();
-        let quote = |request: PlaceOrder| {
-            let quote = guarded(|| Ok(request.quote(&catalogue, priced_at)?))?;
-            check_customer(lane, &request)?;
-            Ok::<_, Error>((request, quote))
+        let quote = |(at, request): (usize, PlaceOrder)| {
+            let quote = guarded(|| Ok(request.quote(&catalogue, priced_at)?));
+            let quote = quote.and_then(|quote| Ok(check_customer(lane, &request).map(|()| quote)?));
+            Ok::<_, Error>((request, quote.map_err(in_batch(at))?))
         };
-        requests.into_iter().map(quote).collect::<Result<_, _>>()?
+        requests.into_iter().enumerate().map(quote).collect::<Result<_, _>>()?
     };
     check_bytes(lane, &quotes)?;
     let mut drafts = Vec::with_capacity(quotes.len());
@@ -81,7 +92,7 @@ async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>,
 /// All decisions go into the journal as one group, and what one group may hold is bounded.
 fn check_bytes(lane: &Lane, quotes: &[(PlaceOrder, Quote)]) -> Result<(), Refusal> {
     let held_by = |hold: &ReservationId| {
-        lane.shared.read.holds.with(hold.0, |hold| hold.allocations.len()).unwrap_or(0)
+        lane.shared.read.holds.with(hold.0, |hold| hold.now.allocations.len()).unwrap_or(0)
     };
     let bytes_of = |(request, quote): &(PlaceOrder, Quote)| {
         quote.bytes_max(request, request.reservations.iter().map(held_by).sum())
@@ -99,13 +110,24 @@ fn check_bytes(lane: &Lane, quotes: &[(PlaceOrder, Quote)]) -> Result<(), Refusa
     Err(Refusal::invalid(field, detail))
 }
 
+/// Of which order of the batch a refusal is.
+fn in_batch(at: usize) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        error @ (Error::Refused(_) | Error::Panicked) => {
+            Error::InBatch { at, error: Box::new(error) }
+        }
+        of_the_engine => of_the_engine,
+    }
+}
+
 async fn claim_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error> {
-    for draft in drafts {
+    for (at, draft) in drafts.iter_mut().enumerate() {
         for id in draft.request.reservations.clone() {
             let (reply, claimed) = oneshot::channel();
             let job = Job::Claim { id, order: draft.id, reply };
             send(&lane.shared, lane_of_hold(&lane.shared, id), vec![job]);
-            let hold = claimed.await.map_err(|_| lane.shared.stopped_error())??;
+            let hold = claimed.await.map_err(|_| lane.shared.stopped_error())?;
+            let hold = hold.map_err(in_batch(at))?;
             draft.claimed.push(hold);
         }
     }
@@ -138,7 +160,7 @@ async fn reserve_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error>
         });
     }
     let granted = reserve(lane, &wants).await.map_err(|short| match short {
-        Short::Lines(draft, shortages) => refusal(&drafts[draft], shortages),
+        Short::Lines(at, shortages) => in_batch(at)(refusal(&drafts[at], shortages)),
         Short::Failed(error) => error,
     })?;
     for (draft, granted) in drafts.iter_mut().zip(granted) {
@@ -159,12 +181,18 @@ fn refusal(draft: &Draft, shortages: Vec<Shortage>) -> Error {
 }
 
 /// The decision: one group with every order, what it adopts of holds, and its payment where nothing is to pay.
-async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
+async fn decide(
+    lane: &Rc<Lane>,
+    by: &By,
+    drafts: Vec<Draft>,
+    keys: &[Option<IdempotencyKey>],
+) -> Outcome<Vec<Order>> {
     let at = lane.now();
     let mut orders = Vec::with_capacity(drafts.len());
     let mut events: Vec<Event> = Vec::with_capacity(drafts.len());
     let mut conversions = Vec::new();
-    for Draft { id, mut request, quote, claimed, allocations } in drafts {
+    for (row, draft) in drafts.into_iter().enumerate() {
+        let Draft { id, mut request, quote, claimed, allocations } = draft;
         let personal = seal_details(lane, id, &mut request);
         let placed = Arc::new(quote.place(request, id, allocations, at));
         let mut order = Order::new(placed.clone());
@@ -172,20 +200,25 @@ async fn decide(lane: &Rc<Lane>, drafts: Vec<Draft>) -> Outcome<Vec<Order>> {
             let product_of = |allocation: &Allocation| placed.stock(allocation).product;
             conversions.push(hold.convert(id, &placed.allocations, product_of, at));
         }
+        let paid = order.paid_at_once();
+        if let Some(key) = keys.get(row) {
+            let covers = 1 + usize::from(personal.is_some()) + usize::from(paid.is_some());
+            events.extend(by.origin_of_row(*key, covers));
+        }
         events.push(OrderEvent::Placed(placed).into());
         if let Some(personal) = personal {
             let sealed = OrderEvent::Personal { order: id, personal: Box::new(personal) };
             order.evolve(&sealed);
             events.push(sealed.into());
         }
-        if let Some(paid) = order.paid_at_once() {
+        if let Some(paid) = paid {
             order.evolve(&paid);
             events.push(paid.into());
         }
         orders.push(order);
     }
     events.extend(conversions.iter().cloned().map(Event::from));
-    let mut seen = lane.append(events)?;
+    let mut seen = lane.decide(by, events)?;
     for event in conversions {
         seen = seen.max(convert(lane, event).await?.unwrap_or(seen));
     }
@@ -242,10 +275,12 @@ fn load(lane: &Lane, id: OrderId) -> Result<Order, Error> {
 /// Runs a command on an order, to the end of its gives.
 pub(super) async fn command(
     lane: &Rc<Lane>,
+    by: &By,
     id: OrderId,
     command: &OrderCommand,
 ) -> Outcome<Order> {
     let mut order = load(lane, id)?;
+    by.expects(order.version)?;
     let at = lane.now();
     let events = guarded(|| Ok(order.decide(command, at)?))?;
     if events.is_empty() {
@@ -260,7 +295,7 @@ pub(super) async fn command(
     }
     // The state moves first: an event that it cannot follow stops the engine before it is in the journal.
     events.iter().for_each(|event| order.evolve(event));
-    let mut seen = lane.append(events.iter().cloned().map(Event::from))?;
+    let mut seen = lane.decide(by, events.iter().cloned().map(Event::from))?;
     let mut gives = Vec::new();
     for event in events {
         if let Part::Decided(owner, step, given) = part(&event.into())
@@ -279,6 +314,6 @@ pub(super) async fn command(
 
 /// The payment deadline's timer message.
 pub(super) async fn expire(lane: &Rc<Lane>, id: OrderId) -> Outcome<()> {
-    let (_, seen) = command(lane, id, &OrderCommand::Expire).await?;
+    let (_, seen) = command(lane, &By::default(), id, &OrderCommand::Expire).await?;
     Ok(((), seen))
 }

@@ -113,6 +113,7 @@ fn a_refresh_token_works_once_and_a_copy_of_it_ends_the_session() {
     let ann = register(&engine, "ann@example.com").id;
     let rotate = |token: &str| wait(engine.rotate_session(token, DAY));
     let first = open(&engine, ann);
+    assert!(!format!("{first:?}").contains(&first.refresh_token), "a log does not tell a token");
     let second = rotate(&first.refresh_token).unwrap();
     assert_eq!((second.account.id, second.session.id), (ann, first.session.id));
     let third = rotate(&second.refresh_token).unwrap();

@@ -8,7 +8,7 @@ use stockade_domain::{
     account::{Account, AccountId, Role},
     order::{Details, PlaceOrder, ShipTo},
 };
-use stockade_storage::SimDisk;
+use stockade_storage::{Disk, Fault, SimDisk};
 
 use crate::{
     accounts::{person, register},
@@ -21,7 +21,7 @@ const ID: AccountId = AccountId::Customer(ANN);
 
 /// An engine on a data directory of few bytes, since all of them are searched.
 fn durable(path: &Path) -> Engine {
-    let config = Config { lanes: 1, segment_bytes: 256 << 10, ..Config::new(path) };
+    let config = Config { lanes: 1, segment_bytes: 8 << 20, ..Config::new(path) };
     Engine::open(config.with_virtual_clock(START_MS)).expect("the data directory opens")
 }
 
@@ -184,7 +184,7 @@ fn a_power_cut_at_any_operation_neither_loses_nor_brings_back_anybody() {
     let on = |disk: &SimDisk| {
         let config = Config {
             lanes: 1,
-            segment_bytes: 256 << 10,
+            segment_bytes: 8 << 20,
             ..Config::in_memory().with_virtual_clock(START_MS)
         };
         Engine::open_on(Arc::new(disk.clone()), &config).expect("a simulated disk opens")
@@ -221,4 +221,51 @@ fn a_power_cut_at_any_operation_neither_loses_nor_brings_back_anybody() {
         }
     }
     assert!(cuts > 30, "{cuts} cuts");
+}
+
+#[test]
+fn a_keyring_that_cannot_be_written_stops_the_engine_and_the_next_start_drops_the_key() {
+    let on = |disk: &SimDisk| {
+        let config = Config {
+            lanes: 1,
+            segment_bytes: 8 << 20,
+            ..Config::in_memory().with_virtual_clock(START_MS)
+        };
+        Engine::open_on(Arc::new(disk.clone()), &config).expect("a simulated disk opens")
+    };
+    // The next segment is prepared beside the work: its syncs are not to be counted.
+    let prepared = |disk: &SimDisk| {
+        while !disk.list().unwrap().contains(&"0000000002.segment".to_owned()) {
+            std::thread::yield_now();
+        }
+    };
+    let disk = SimDisk::new(1);
+    let engine = on(&disk);
+    let (zora, order) = somebody(&engine);
+    prepared(&disk);
+    // The commit of the event syncs first, then the key.
+    disk.fail_sync(disk.syncs() + 2, Fault::Io);
+    let erased = wait(engine.erase_account(ID, None));
+    assert!(matches!(erased, Err(Error::Stopped(_))), "{erased:?}");
+    assert!(engine.shutdown().is_err());
+    let disk = disk.after_kill();
+    let restarted = on(&disk);
+    for after in [&restarted, &on(&disk.after_power_cut())] {
+        assert!(after.account(ID).unwrap().is_erased() && after.personal(&zora).is_none());
+        assert_eq!(shown(after, order), public());
+        check(after);
+    }
+    // A lot of keys that cannot be written gives nobody a key either.
+    let disk = SimDisk::new(2);
+    let engine = on(&disk);
+    prepared(&disk);
+    disk.fail_sync(disk.syncs() + 1, Fault::Io);
+    let refused = wait(engine.register(Role::Customer, person("ann@example.com", "", "")));
+    assert!(matches!(refused, Err(Error::Stopped(_))), "{refused:?}");
+    let disk = disk.after_kill();
+    let after = on(&disk);
+    assert!(after.account(ID).is_none());
+    let ann = register(&after, "ann@example.com");
+    let after = on(&disk.after_power_cut());
+    assert!(after.personal(&ann).is_some() && after.account_by_login("ANN@example.com").is_some());
 }

@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// With small segments: they are copied often.
 fn open(path: &Path, lanes: usize) -> Engine {
     let config = Config::new(path).with_virtual_clock(START_MS);
-    let config = Config { lanes, segment_bytes: 1 << 20, ..config };
+    let config = Config { lanes, segment_bytes: 8 << 20, ..config };
     Engine::open(config).expect("the data directory opens")
 }
 

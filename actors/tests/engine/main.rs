@@ -1,10 +1,15 @@
 //! The engine: whole, in process, on virtual time where time matters.
 
 mod accounts;
+mod batches;
 mod concurrency;
+mod context;
 mod deadlines;
 mod durability;
 mod erasing;
+mod feed;
+mod first_answers;
+mod keys;
 mod lanes;
 mod power;
 mod shop;

@@ -13,7 +13,8 @@ use crate::shop::{START_MS, check, hold_of, is_short, order_of, product, stock_o
 
 const UNITS: u64 = 40;
 
-fn on(disk: &SimDisk) -> Engine {
+/// An engine on a simulated disk.
+pub(crate) fn on(disk: &SimDisk) -> Engine {
     let config = Config {
         lanes: 1,
         segment_bytes: 256 << 10,

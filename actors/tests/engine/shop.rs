@@ -77,7 +77,7 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     block_on(future)
 }
 
-/// Copies a data directory, whether an engine runs on it or not.
+/// A copy of a data directory: of a running engine, what a kill would leave.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -68,7 +68,9 @@ fn a_batch_of_all_is_all_or_nothing() {
     let engine = still();
     let (a, b) = (product(&engine, 10), product(&engine, 10));
     let too_much = vec![order_of(&[(a, 6)]), order_of(&[(b, 1)]), order_of(&[(a, 5)])];
-    assert!(is_short(&wait(engine.place_orders(too_much.clone(), BatchMode::All))));
+    let refused = wait(engine.place_orders(too_much.clone(), BatchMode::All));
+    let Err(Error::InBatch { at: 2, error }) = refused else { panic!("{refused:?}") };
+    assert!(is_short::<()>(&Err(*error)));
     assert_eq!((stock_of(&engine, a).1, stock_of(&engine, b).1), (0, 0));
 
     let each = wait(engine.place_orders(too_much, BatchMode::Each)).unwrap();

@@ -1,4 +1,4 @@
-use super::{Adjust, AdjustmentEvent, Reason, gives, takes};
+use super::{Adjust, AdjustRow, AdjustmentEvent, Reason, check_rows, gives, takes};
 use crate::{
     AdjustmentId, Owner, ProductId, Refusal, StockKey, Timestamp, WarehouseId,
     catalogue::StockDelta,
@@ -75,12 +75,34 @@ fn a_decision_says_all_about_itself() {
     let deltas = request.check().unwrap();
     let event = request.decide(AdjustmentId(3), deltas.clone(), Timestamp(5));
     assert_eq!(event.owner(), Owner::adjustment(AdjustmentId(3)));
-    let AdjustmentEvent::Adjusted(adjusted) = event;
+    let AdjustmentEvent::Adjusted(adjusted) = event else { panic!("one reason") };
     assert_eq!((adjusted.deltas, adjusted.at), (deltas, Timestamp(5)));
     assert_eq!(
         (adjusted.reason, adjusted.reference.as_deref()),
         (Reason::Correction, Some("count 7"))
     );
+}
+
+#[test]
+fn rows_with_reasons_are_summed_for_their_stocks_and_may_come_to_nothing() {
+    let row = |n: u64, delta: i64, reference: Option<&str>| AdjustRow {
+        stock: stock(n),
+        delta,
+        reason: Reason::Lost,
+        reference: reference.map(Into::into),
+    };
+    let sums = check_rows(&[row(1, -2, None), row(2, 3, Some("r")), row(1, -1, None)]).unwrap();
+    assert_eq!(sums, deltas(&[(1, -3), (2, 3)]));
+    assert_eq!(check_rows(&[row(1, -1, None), row(1, 1, None)]), Ok(Vec::new()));
+    for (rows, field) in [
+        (vec![], "adjustments"),
+        (vec![row(1, 1, None); 1_001], "adjustments"),
+        (vec![row(1, 1, None), row(1, 0, None)], "adjustments/1/delta"),
+        (vec![row(1, 1, Some(" "))], "adjustments/0/reference"),
+    ] {
+        let refused = check_rows(&rows).unwrap_err();
+        assert!(matches!(&refused, Refusal::Invalid { field: named, .. } if named == field));
+    }
 }
 
 #[test]

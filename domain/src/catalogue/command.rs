@@ -132,7 +132,7 @@ pub struct ShopChange {
     pub payment_deadline_ms: Option<u64>,
     /// A new way to choose warehouses.
     pub sourcing: Option<Sourcing>,
-    /// Other warehouses, in order.
+    /// Other warehouses, in order; an empty list means every one again.
     pub warehouses: Option<Vec<WarehouseId>>,
 }
 

@@ -280,7 +280,9 @@ impl ShopChange {
         set(self.currency, &mut shop.currency);
         set(self.payment_deadline_ms, &mut shop.payment_deadline_ms);
         set(self.sourcing, &mut shop.sourcing);
-        set(self.warehouses.clone().map(Some), &mut shop.warehouses);
+        if let Some(warehouses) = &self.warehouses {
+            shop.warehouses = (!warehouses.is_empty()).then(|| warehouses.clone());
+        }
     }
 }
 

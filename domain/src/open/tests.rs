@@ -207,7 +207,7 @@ fn what_stands_alone_opens_nothing() {
     });
     let account = crate::account::AccountId::Account(1);
     let why = crate::account::Revoked::LoggedOut;
-    let events: [Event; 10] = [
+    let events: [Event; 11] = [
         StockEvent::Recounted { stock, from: 1, to: 2, reason: "r".into(), at }.into(),
         StockEvent::PolicyChanged { stock, safety_stock: 1, backorder_limit: 1, at }.into(),
         OrderEvent::Paid { order, at }.into(),
@@ -227,6 +227,7 @@ fn what_stands_alone_opens_nothing() {
         }
         .into(),
         Event::IdsLeased { kind: crate::OwnerKind::Order, up_to: 9 },
+        crate::Origin { who: Some(crate::Who::ApiKey(1)), key: None, covers: 1 }.into(),
     ];
     for event in &events {
         assert_eq!(part(event), Part::Alone);

@@ -199,6 +199,17 @@ impl StockEvent {
             | Self::PolicyChanged { stock, .. } => *stock,
         }
     }
+
+    /// The entry under which fewer units, or none, are reserved after it.
+    #[must_use]
+    pub fn freed(&self) -> Option<Owner> {
+        match self {
+            Self::Taken { take: Take::Consume { entry, .. }, .. }
+            | Self::Given { give: Give::Release { entry, .. }, .. } => Some(*entry),
+            Self::Undone { owner, take: Take::Reserve { .. }, .. } => Some(*owner),
+            _ => None,
+        }
+    }
 }
 
 impl Stock {

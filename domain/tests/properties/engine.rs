@@ -85,7 +85,8 @@ fn the_random_workflows_reach_every_kind_of_event() {
         Hold Expired, Catalogue ProductCreated, Catalogue ProductUpdated, \
         Catalogue ProductArchived, Catalogue ShopCreated, Catalogue ShopUpdated, \
         Catalogue WarehouseCreated, Catalogue WarehouseStatusChanged, \
-        Transfer Dispatched, Transfer Received, Transfer Cancelled, Adjustment Adjusted";
+        Transfer Dispatched, Transfer Received, Transfer Cancelled, Adjustment Adjusted, \
+        Adjustment RowsAdjusted";
     let missing: Vec<_> =
         wanted.split(", ").map(str::trim).filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "never happened: {missing:?} of {seen:?}");

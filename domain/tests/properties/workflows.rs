@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stockade_domain::{
     AdjustmentId, Event, OrderId, Owner, ProductId, Refusal, ReservationId, ShopId, Step, StockKey,
     Timestamp, TransferId, WarehouseId,
-    adjustment::{Adjust, Reason, takes},
+    adjustment::{Adjust, AdjustRow, AdjustmentEvent, Reason, RowsAdjusted, takes},
     catalogue::StockDelta,
     holder::{Hold, HoldCommand, HoldEvent, Holder, PlaceHold, Source},
     order::{LineQuantity, Order, OrderCommand, OrderEvent, PlaceOrder},
@@ -351,7 +351,23 @@ impl World {
         let sums = request.check()?;
         let taken: Vec<_> = takes(&sums).collect();
         self.take_all(Owner::adjustment(id), 0, &taken, trip)?;
-        self.decide(vec![request.decide(id, sums, self.now).into()]);
+        let at = self.now;
+        // Every other one has a reason for each of its rows.
+        let event = match id.0 % 2 {
+            0 => request.decide(id, sums, at),
+            _ => {
+                let row = |&StockDelta { stock, delta }: &StockDelta| AdjustRow {
+                    stock,
+                    delta,
+                    reason: Reason::Found,
+                    reference: None,
+                };
+                let rows = request.deltas.iter().map(row).collect();
+                let adjusted = RowsAdjusted { id, deltas: sums, rows, at };
+                AdjustmentEvent::RowsAdjusted(Box::new(adjusted))
+            }
+        };
+        self.decide(vec![event.into()]);
         Ok(())
     }
 

@@ -97,7 +97,8 @@ impl World {
             Event::Adjustment(_)
             | Event::IdsLeased { .. }
             | Event::Account(_)
-            | Event::Clock(_) => {}
+            | Event::Clock(_)
+            | Event::Origin(_) => {}
         }
         match part(&event) {
             Part::Taken(owner, step, _) => {

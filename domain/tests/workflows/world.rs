@@ -8,7 +8,6 @@ use std::{
 use rustc_hash::FxHashMap;
 use stockade_domain::{
     AdjustmentId, Event, OrderId, ReservationId, Sequence, StockKey, TransferId,
-    adjustment::AdjustmentEvent,
     catalogue::Catalogue,
     holder::{Hold, HoldEvent, Holder, HolderKey},
     ledger::Ledger,
@@ -108,10 +107,10 @@ impl World {
                 let transfer = self.transfers.get_mut(&event.transfer());
                 transfer.expect("the transfer was dispatched").evolve(event);
             }
-            Event::Adjustment(AdjustmentEvent::Adjusted(adjusted)) => {
-                self.adjustments.insert(adjusted.id);
+            Event::Adjustment(event) => {
+                self.adjustments.insert(event.adjustment());
             }
-            Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) => {}
+            Event::IdsLeased { .. } | Event::Account(_) | Event::Clock(_) | Event::Origin(_) => {}
         }
     }
 

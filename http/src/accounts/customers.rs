@@ -11,7 +11,7 @@ use stockade_domain::{
 use super::{AccountView, RoleBody, person, refused};
 use crate::{
     answer::{self, Cached},
-    caller::{Caller, Who},
+    caller::{Access, Caller},
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly, not_null},
@@ -133,8 +133,8 @@ pub(crate) async fn patch(
     let now = find(engine, caller, *id)?;
     let body = body.valid()?;
     let role = body.role.map(Role::from).filter(|role| *role != now.role);
-    if (role.is_some() || body.password.is_some()) && !caller.may(Who::Admin) {
-        return Err(gate::forbidden(Who::Admin));
+    if (role.is_some() || body.password.is_some()) && !caller.may(Access::Admin) {
+        return Err(gate::forbidden(Access::Admin));
     }
     let expected = Expected::of(&req, body.version);
     let version = expected.check(now.version)?;

@@ -2,7 +2,6 @@ use actix_web::{HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use stockade_actors::{BatchMode, Engine, Error};
 use stockade_domain::{
-    Refusal,
     limits::BATCH_ORDERS_MAX,
     order::{Order, PlaceOrder},
 };
@@ -117,20 +116,15 @@ async fn all(
         requests.push(request);
         names.push(of_order);
     }
-    // The engine says what is wrong with a batch, not with which of its orders: they are asked again then.
-    let asked = requests.clone();
-    let placed = engine.place_orders(requests, BatchMode::All).await.map_err(|error| {
-        let culprit = culprit(engine, &asked, &error);
-        let locate = |named: Named<'_>| match (culprit, named) {
-            (Some(at), named) => Some(format!("/orders/{at}{}", names[at].locate(named)?)),
-            (None, Named::Field(_)) => in_batch(named),
-            (None, named) => names
-                .iter()
-                .enumerate()
-                .find_map(|(at, names)| Some(format!("/orders/{at}{}", names.locate(named)?))),
-        };
-        explain(error, &Request { locate: &locate, currency: None })
-    })?;
+    let placed =
+        engine.place_orders(requests, BatchMode::All).await.map_err(|error| match error {
+            Error::InBatch { at, error } => {
+                let locate =
+                    |named: Named<'_>| Some(format!("/orders/{at}{}", names[at].locate(named)?));
+                explain(*error, &Request { locate: &locate, currency: None })
+            }
+            of_all => locating(in_batch)(of_all),
+        })?;
     let orders: Vec<Order> = placed.into_iter().collect::<Result<_, _>>()?;
     let results = orders.iter().map(|order| Row::of(engine, Ok(order))).collect();
     Ok(answer::json(StatusCode::CREATED, &Results { results }))
@@ -141,13 +135,4 @@ fn in_batch(named: Named<'_>) -> Option<String> {
         Named::Field(field) => Some(format!("/{field}")),
         Named::Thing(..) => None,
     }
-}
-
-/// The first order that is refused for this reason by the catalogue alone.
-#[cold]
-fn culprit(engine: &Engine, requests: &[PlaceOrder], error: &Error) -> Option<usize> {
-    let Error::Refused(refusal) = error else { return None };
-    let catalogue = engine.catalogue();
-    let refused = |request: &PlaceOrder| -> Option<Refusal> { request.quote(&catalogue, 0).err() };
-    requests.iter().position(|request| refused(request).as_ref() == Some(refusal))
 }

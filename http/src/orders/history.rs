@@ -2,32 +2,27 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Path},
 };
-use serde::Serialize;
-use stockade_actors::OrderHistory;
+use stockade_actors::{Engine, OrderHistory};
 use stockade_domain::{
-    Sequence,
-    order::{Order, OrderEvent, Status},
+    OrderId, Sequence, Timestamp,
+    order::{Order, OrderEvent},
 };
 
 use super::{find, view::OrderView};
 use crate::{
-    caller::Caller, page::Page, problem::Problem, query::Params, state::Shared, time::Time,
+    caller::Caller,
+    events::{self, CloudEvent, Entity, Place, of_order},
+    page::Page,
+    problem::Problem,
+    query::Params,
+    state::Shared,
+    time,
 };
 
 /// One event, with the order as it was after it.
-#[derive(Serialize)]
-struct EventView<'a> {
-    sequence: Sequence,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    time: Time,
-    data: OrderView<'a>,
-}
-
 struct Step {
-    sequence: Sequence,
+    place: Place,
     kind: &'static str,
-    time: Time,
     after: Order,
 }
 
@@ -48,25 +43,57 @@ pub(crate) async fn history(
     let events =
         web::block(move || engine.order_history(id)).await.map_err(Problem::no_thread)??;
     let mut steps = replay(events);
-    steps.retain(|step| step.sequence > after);
+    steps.retain(|step| step.place.sequence > after);
+    let source = events::source(&state.engine);
+    let subject = Entity::of_order(order.id());
     let names = OrderView::of(&state.engine, &order);
     Ok(page.answer_by_id(
         &req,
         &steps,
-        |step| step.sequence,
-        |step| EventView {
-            sequence: step.sequence,
-            kind: step.kind,
-            time: step.time,
-            data: names.at(&step.after),
-        },
+        |step| step.place.sequence,
+        |step| CloudEvent::new(&source, step.place, step.kind, subject, names.at(&step.after)),
     ))
+}
+
+/// What `as_of` names: a moment, or a place in the journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AsOf {
+    Time(Timestamp),
+    Sequence(Sequence),
+}
+
+impl AsOf {
+    /// Takes `as_of`; the future is not known.
+    pub(super) fn take(engine: &Engine, params: &mut Params) -> Option<Self> {
+        let wanted = "a moment such as 2026-01-31T12:00:00Z, or a position, and not in the future";
+        params.read("as_of", wanted, |text| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            if digits {
+                let sequence = text.parse().ok().filter(|known| *known <= engine.position());
+                return sequence.map(Self::Sequence);
+            }
+            time::parse(text).filter(|moment| *moment <= engine.now()).map(Self::Time)
+        })
+    }
+}
+
+/// An order as it was then, if it was there.
+pub(super) async fn at(engine: &Engine, id: OrderId, as_of: AsOf) -> Result<Order, Problem> {
+    let engine = engine.clone();
+    let events =
+        web::block(move || engine.order_history(id)).await.map_err(Problem::no_thread)??;
+    let known = |step: &Step| match as_of {
+        AsOf::Time(moment) => step.place.at <= moment,
+        AsOf::Sequence(sequence) => step.place.sequence <= sequence,
+    };
+    let last = replay(events).into_iter().take_while(known).last();
+    last.map(|step| step.after).ok_or_else(|| Problem::not_found("order", id.0))
 }
 
 /// The order after each of its events.
 fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(events.len());
-    for OrderHistory { sequence, at, event } in events {
+    for OrderHistory { sequence, epoch, at, event, .. } in events {
         let after = match (&event, steps.last_mut()) {
             (OrderEvent::Placed(placed), _) => Order::new(placed.clone()),
             // A part of its placing, that only stands apart because it is sealed.
@@ -82,24 +109,8 @@ fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
             // An order begins with its placing; a history that does not has been pruned.
             (_, None) => continue,
         };
-        steps.push(Step { sequence, kind: name(&event, after.status), time: Time(at), after });
+        let place = Place { sequence, epoch, at };
+        steps.push(Step { place, kind: of_order(&event, after.status), after });
     }
     steps
-}
-
-fn name(event: &OrderEvent, after: Status) -> &'static str {
-    match event {
-        OrderEvent::Placed(_) | OrderEvent::Personal { .. } => "order.placed",
-        OrderEvent::PaymentRecorded { .. } => "order.payment_recorded",
-        OrderEvent::Paid { .. } => "order.paid",
-        OrderEvent::Expired(_) => "order.expired",
-        OrderEvent::Cancelled(_) => "order.cancelled",
-        OrderEvent::Shipped { .. } if after == Status::PartiallyShipped => {
-            "order.partially_shipped"
-        }
-        OrderEvent::Shipped { .. } => "order.shipped",
-        OrderEvent::Delivered { .. } => "order.delivered",
-        OrderEvent::Returned { .. } => "order.returned",
-        OrderEvent::Refunded { .. } => "order.refunded",
-    }
 }

@@ -19,10 +19,13 @@ use crate::{
 const CHUNK: usize = 512;
 
 /// When it was placed, and its id to break ties.
-type Rank = (u64, u64);
+pub(super) type Rank = (u64, u64);
+
+/// What a list is sorted by, and whether it descends.
+pub(super) type Sorted = (Sort, bool);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
+pub(super) enum Sort {
     Id,
     PlacedAt,
 }
@@ -56,17 +59,15 @@ pub(crate) async fn list(
         let search = move || search(&engine, &filter, (sort, descending), after, look_for);
         web::block(search).await.map_err(Problem::no_thread)?
     };
-    let position = |order: &Order| {
-        let (key, id) = sort.rank(order);
-        [key.to_be_bytes(), id.to_be_bytes()].concat()
-    };
+    let position = |order: &Order| write_rank(sort.rank(order));
     Ok(page.answer(&req, &found, position, |order| OrderView::of(engine, order)))
 }
 
-fn search(
+/// The first orders that fit, behind `after`.
+pub(super) fn search(
     engine: &Engine,
     filter: &OrderFilter,
-    (sort, descending): (Sort, bool),
+    (sort, descending): Sorted,
     after: Option<Rank>,
     look_for: usize,
 ) -> Vec<Order> {
@@ -85,7 +86,7 @@ fn search(
 }
 
 impl Sort {
-    fn rank(self, order: &Order) -> Rank {
+    pub(super) fn rank(self, order: &Order) -> Rank {
         match self {
             Self::Id => (0, order.id().0),
             Self::PlacedAt => (order.placed.at.0, order.id().0),
@@ -93,12 +94,16 @@ impl Sort {
     }
 }
 
-fn read_rank(bytes: &[u8]) -> Option<Rank> {
+pub(super) fn write_rank((key, id): Rank) -> Vec<u8> {
+    [key.to_be_bytes(), id.to_be_bytes()].concat()
+}
+
+pub(super) fn read_rank(bytes: &[u8]) -> Option<Rank> {
     let (key, id) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*key), u64::from_be_bytes(id.try_into().ok()?)))
 }
 
-fn sort(params: &mut Params) -> (Sort, bool) {
+pub(super) fn sort(params: &mut Params) -> Sorted {
     let sort = params.read("sort", "id or placed_at, perhaps with - in front", |text| match text {
         "id" => Some((Sort::Id, false)),
         "-id" => Some((Sort::Id, true)),
@@ -109,7 +114,7 @@ fn sort(params: &mut Params) -> (Sort, bool) {
     sort.unwrap_or((Sort::Id, false))
 }
 
-fn filter(params: &mut Params) -> OrderFilter {
+pub(super) fn filter(params: &mut Params) -> OrderFilter {
     OrderFilter {
         customer: params.id("customer_id").map(CustomerId),
         shop: params.id("shop_id").map(ShopId),

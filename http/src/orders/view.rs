@@ -16,6 +16,8 @@ pub(crate) struct OrderView<'a> {
     products: Vec<Option<Arc<Product>>>,
     /// What is personal in them is opened for this view alone.
     details: Option<Cow<'a, Details>>,
+    /// With the words that people wrote.
+    words: bool,
 }
 
 impl<'a> OrderView<'a> {
@@ -24,13 +26,19 @@ impl<'a> OrderView<'a> {
         let catalogue = engine.catalogue();
         let name = |line: &stockade_domain::order::Line| catalogue.product(line.product).cloned();
         let products = order.placed.lines.iter().map(name).collect();
-        Self { order, products, details: engine.order_details(order) }
+        Self { order, products, details: engine.order_details(order), words: true }
+    }
+
+    /// The order as its events show it: no personal data but ids, and nothing that may read differently tomorrow.
+    pub(crate) fn told(order: &'a Order) -> Self {
+        let details = order.placed.details.as_deref().map(Cow::Borrowed);
+        Self { order, products: vec![None; order.placed.lines.len()], details, words: false }
     }
 
     /// Another state of the same order.
     pub(crate) fn at<'b>(&'b self, order: &'b Order) -> OrderView<'b> {
         let details = self.details.as_deref().map(Cow::Borrowed);
-        OrderView { order, products: self.products.clone(), details }
+        OrderView { order, products: self.products.clone(), details, words: self.words }
     }
 }
 
@@ -54,19 +62,28 @@ struct Whole<'a> {
     shipments: Each<'a, Shipment>,
     returns: Each<'a, Return>,
     allowed_transitions: &'static [&'static str],
-    cancel_reason: Option<&'a str>,
-    note: Option<&'a str>,
+    #[serde(flatten)]
+    words: Option<Words<'a>>,
     reference: Option<&'a str>,
-    metadata: Metadata<'a>,
     created_at: Time,
     updated_at: Time,
     version: u32,
 }
 
+/// What people wrote about it.
+#[derive(Serialize)]
+struct Words<'a> {
+    cancel_reason: Option<&'a str>,
+    note: Option<&'a str>,
+    metadata: Metadata<'a>,
+}
+
 #[derive(Serialize)]
 struct LineView<'a> {
     product_id: ProductId,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sku: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     quantity: Quantity,
     unit_price: Money,
@@ -88,6 +105,8 @@ struct AllocationView {
 struct Each<'a, T> {
     order: &'a Order,
     things: &'a [T],
+    /// With the words that people wrote.
+    words: bool,
 }
 
 #[derive(Serialize)]
@@ -110,7 +129,8 @@ struct ShipmentView<'a> {
 struct ReturnView<'a> {
     lines: Vec<ParcelView>,
     restocked: bool,
-    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Option<&'a str>>,
     returned_at: Time,
 }
 
@@ -135,11 +155,11 @@ impl Serialize for Metadata<'_> {
 
 /// One thing that happened, as clients read it.
 trait Happened {
-    fn show(&self, order: &Order) -> impl Serialize;
+    fn show(&self, order: &Order, words: bool) -> impl Serialize;
 }
 
 impl Happened for Payment {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, _: bool) -> impl Serialize {
         PaymentView {
             amount: Money(self.amount, order.placed.currency),
             method: self.method.as_deref(),
@@ -150,7 +170,7 @@ impl Happened for Payment {
 }
 
 impl Happened for Shipment {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, _: bool) -> impl Serialize {
         ShipmentView {
             lines: parcels(order, &self.parcels),
             carrier: self.carrier.as_deref(),
@@ -161,11 +181,11 @@ impl Happened for Shipment {
 }
 
 impl Happened for Return {
-    fn show(&self, order: &Order) -> impl Serialize {
+    fn show(&self, order: &Order, words: bool) -> impl Serialize {
         ReturnView {
             lines: parcels(order, &self.parcels),
             restocked: self.restocked,
-            reason: self.reason.as_deref(),
+            reason: words.then_some(self.reason.as_deref()),
             returned_at: Time(self.at),
         }
     }
@@ -175,7 +195,7 @@ impl<T: Happened> Serialize for Each<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(Some(self.things.len()))?;
         for thing in self.things {
-            all.serialize_element(&thing.show(self.order))?;
+            all.serialize_element(&thing.show(self.order, self.words))?;
         }
         all.end()
     }
@@ -237,7 +257,7 @@ impl OrderView<'_> {
 
 impl Serialize for OrderView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let order = self.order;
+        let (order, words) = (self.order, self.words);
         let placed = &*order.placed;
         let details = self.details.as_deref();
         let history = order.history.as_deref();
@@ -257,14 +277,16 @@ impl Serialize for OrderView<'_> {
             placed_at: Time(placed.at),
             paid_at: order.paid_at.map(Time),
             closed_at: order.closed_at.map(Time),
-            payments: Each { order, things: &order.payments },
-            shipments: Each { order, things: history.map_or(&[], |history| &history.shipments) },
-            returns: Each { order, things: history.map_or(&[], |history| &history.returns) },
+            payments: Each { order, things: &order.payments, words },
+            shipments: Each { order, things: history.map_or(&[], |h| &h.shipments), words },
+            returns: Each { order, things: history.map_or(&[], |h| &h.returns), words },
             allowed_transitions: order.allowed_transitions(),
-            cancel_reason: history.and_then(|history| history.cancel_reason.as_deref()),
-            note: details.and_then(|details| details.note.as_deref()),
+            words: words.then(|| Words {
+                cancel_reason: history.and_then(|history| history.cancel_reason.as_deref()),
+                note: details.and_then(|details| details.note.as_deref()),
+                metadata: Metadata(details.map(|details| &details.metadata)),
+            }),
             reference: details.and_then(|details| details.reference.as_deref()),
-            metadata: Metadata(details.map(|details| &details.metadata)),
             created_at: Time(placed.at),
             updated_at: Time(order.updated_at),
             version: order.version,

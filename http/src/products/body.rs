@@ -154,6 +154,31 @@ fn texts(texts: Option<Texts>) -> Attributes {
 }
 
 impl NewProductBody {
+    /// The sku that it names.
+    pub(crate) fn sku(&self) -> Option<&str> {
+        self.sku.as_deref()
+    }
+
+    /// What it changes of a product that is there already: what it leaves out stays.
+    pub(crate) fn change(self, now: &Product) -> Result<Change, Problem> {
+        let currency = self.currency.map_or(now.currency, |Code(currency)| currency);
+        let change = ProductChange {
+            sku: None,
+            name: Some(self.name),
+            description: self.description,
+            price: Some(self.price.amount(currency, "/price")?),
+            currency: Some(currency),
+            shops: self.shop_ids.as_deref().map(ids),
+            attributes: self.attributes.map(|texts| texts.0),
+            reference: self.reference.map(Some),
+            metadata: self.metadata.map(|texts| texts.0),
+            archived: None,
+            recount: None,
+        };
+        let shops = self.shop_ids.unwrap_or_default();
+        Ok(Change { change, stock: self.stock, shops })
+    }
+
     /// The product to be, and the shops as the body listed them.
     pub(crate) fn into_new(self, engine: &Engine) -> Result<(NewProduct, Vec<u64>), Problem> {
         let currency = match self.currency {

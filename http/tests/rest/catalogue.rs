@@ -257,6 +257,12 @@ fn shops_are_made_changed_and_draw_from_their_warehouses() {
     server
         .post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#)
         .problem(409, "insufficient_stock");
+    // Without a list it draws from every active one again, those that came since too.
+    set(r#"{"warehouse_ids": []}"#).is(200);
+    server.post("/v1/warehouses", r#"{"name": "w3"}"#).is(201);
+    assert_eq!(server.get("/v1/shops/1/warehouses").is(200), json!({"warehouse_ids": [1, 2, 3]}));
+    assert_eq!(server.get("/v1/products/1?shop_id=1").is(200)["available"], 5);
+    set(r#"{"warehouse_ids": [2]}"#).is(200);
     let there = server.product("1.00", 5);
     let elsewhere = format!(r#"{{"product_id": {there}, "quantity": 1, "shop_id": 2}}"#);
     server.post("/v1/orders", elsewhere).refuses("currency_mismatch", "/product_id");

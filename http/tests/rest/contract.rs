@@ -87,6 +87,10 @@ fn other_methods_are_405_and_say_which_there_are() {
         ("/v1/stock/adjustments", "GET", "POST, OPTIONS"),
         ("/v1/warehouses/transfer", "GET", "POST, OPTIONS"),
         ("/v1/warehouses/1/stock/1", "DELETE", "GET, HEAD, PUT, PATCH, OPTIONS"),
+        ("/v1/products/batch", "GET", "POST, OPTIONS"),
+        ("/v1/events", "POST", "GET, HEAD, OPTIONS"),
+        ("/v1/order-details", "POST", "GET, HEAD, OPTIONS"),
+        ("/v1/warehouses/1/stock/1/explain", "PUT", "GET, HEAD, OPTIONS"),
         ("/livez", "POST", "GET, HEAD, OPTIONS"),
     ] {
         let body = (method == "POST" || method == "PUT").then_some("{}");

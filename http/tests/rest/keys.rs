@@ -57,7 +57,7 @@ pub(crate) fn signed(algorithm: Algorithm, keys: &[&PathBuf]) -> Auth {
 
 /// A server that asks everybody who he is.
 pub(crate) fn server(auth: &Auth) -> Server {
-    Server::with(HttpConfig { auth: auth.clone(), ..HttpConfig::default() })
+    Server::with(HttpConfig { auth: auth.clone(), test_clock: true, ..HttpConfig::default() })
 }
 
 /// An account of which no more than a name is known.

@@ -145,6 +145,32 @@ fn lists_have_what_is_the_caller_s_own() {
 }
 
 #[test]
+fn order_details_are_the_caller_s_own_and_a_cursor_opens_no_other_s() {
+    let shop = Shop::open();
+    shop.post(&shop.staff, "/v1/products", r#"{"name": "pen", "price": 1, "stock": 9}"#).is(201);
+    let two =
+        json!({"lines": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 1}]});
+    let place = |who: &str| shop.post(who, "/v1/orders", two.to_string()).is(201)["id"].clone();
+    let (of_ann, of_bob, _) = (place(&shop.ann), place(&shop.bob), place(&shop.staff));
+    let page =
+        |who: &str, query: &str| shop.get(who, &format!("/v1/order-details?{query}")).is(200);
+    let orders = |page: &Value| -> Vec<Value> {
+        page["data"].as_array().unwrap().iter().map(|row| row["order_id"].clone()).collect()
+    };
+    assert_eq!(orders(&page(&shop.ann, "")), [of_ann.clone(), of_ann.clone()]);
+    assert_eq!(orders(&page(&shop.bob, "customer_id=2")), [of_bob.clone(), of_bob.clone()]);
+    assert_eq!(orders(&page(&shop.staff, "")).len(), 6);
+    let begun = page(&shop.ann, "limit=1");
+    let cursor = format!("limit=1&cursor={}", begun["next_cursor"].as_str().unwrap());
+    assert_eq!(orders(&page(&shop.ann, &cursor)), [of_ann.clone()]);
+    assert!(
+        !orders(&page(&shop.bob, &cursor)).contains(&of_ann),
+        "the cursor stands in Ann's order"
+    );
+    shop.get(&shop.ann, "/v1/order-details?customer_id=2").problem(403, "forbidden");
+}
+
+#[test]
 fn an_order_is_for_whoever_places_it() {
     let shop = Shop::open();
     assert_eq!(shop.order(&shop.ann, &json!({}))["customer_id"], 1);
@@ -176,6 +202,17 @@ fn an_order_is_for_whoever_places_it() {
         (&error["code"], &error["errors"][0]["pointer"]),
         (&json!("customer_not_found"), &json!("/orders/1/customer_id"),)
     );
+}
+
+#[test]
+fn without_sign_in_customers_may_be_those_of_another_system_until_some_are_here() {
+    let server = Server::start();
+    server.product("1.00", 9);
+    let order =
+        || server.post("/v1/orders", r#"{"product_id": 1, "quantity": 1, "customer_id": 7}"#);
+    assert_eq!(order().is(201)["customer_id"], 7);
+    server.customer();
+    order().refuses("customer_not_found", "/customer_id");
 }
 
 #[test]

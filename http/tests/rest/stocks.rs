@@ -52,7 +52,7 @@ fn one_adjustment_corrects_one_stock() {
         made,
         json!({
             "id": made["id"], "reason": "damaged", "reference": "r", "created_at": "2023-11-14T22:13:20.000Z",
-            "adjustments": [{"warehouse_id": 1, "product_id": 1, "delta": -2}],
+            "adjustments": [{"warehouse_id": 1, "product_id": 1, "delta": -2, "reason": "damaged"}],
         })
     );
     assert_eq!(server.get("/v1/warehouses/1/stock/1").is(200)["on_hand"], 8);
@@ -99,7 +99,17 @@ fn many_adjustments_are_all_or_none_or_each() {
         own["reason"] = reason.into();
         own
     };
-    send("all", json!([own("lost"), own("damaged")])).refuses("invalid", "/adjustments/1/reason");
+    // Rows may have reasons of their own: one adjustment, all or nothing.
+    let mixed = send("all", json!([own("damaged"), row(2, 1)])).is(201);
+    assert_eq!(
+        (&mixed["adjustments"][0]["reason"], &mixed["reason"]),
+        (&json!("damaged"), &Value::Null)
+    );
+    assert_eq!(
+        mixed["adjustments"][1],
+        json!({"warehouse_id": 1, "product_id": 2, "delta": 1, "reason": "lost"})
+    );
+    send("all", json!([own("damaged"), row(2, -9)])).problem(409, "insufficient_stock");
     let results = send("each", json!([own("damaged"), row(1, -99), row(9, 1), row(1, 1)])).is(200)
         ["results"]
         .clone();

@@ -64,11 +64,12 @@ fn a_dropped_key_is_nowhere_any_more() {
     let ring = made(folder.path());
     let key = ring.key(7).unwrap();
     assert!(has(folder.path(), &key));
-    ring.drop_key(7).unwrap();
+    ring.drop_keys(&[7]).unwrap();
     assert!(!has(folder.path(), &key));
     assert_eq!((ring.key(7), ring.next_after(6)), (None, Some(8)));
-    ring.drop_key(7).unwrap();
-    ring.drop_key(LOT_SLOTS * 9).unwrap();
+    ring.drop_keys(&[]).unwrap();
+    ring.drop_keys(&[0, 7, LOT_SLOTS * 9]).unwrap();
+    assert!(ring.secret().is_some(), "the secret is nobody's key");
     drop(ring);
     let again = on(folder.path());
     assert_eq!((again.key(7), again.damaged()), (None, &[][..]));
@@ -91,7 +92,7 @@ fn a_damaged_slot_is_named_and_costs_no_other() {
         assert_eq!((ring.key(5), ring.damaged()), (None, &[5][..]), "byte {at}");
         assert!(ring.key(4).is_some() && ring.key(6).is_some());
     }
-    on(folder.path()).drop_key(5).unwrap();
+    on(folder.path()).drop_keys(&[5]).unwrap();
     assert!(!has(folder.path(), &key), "what is left of a damaged key can be dropped too");
     // A slot in another's place is not believed.
     let mut swapped = whole.clone();
@@ -130,7 +131,7 @@ fn a_power_cut_at_any_operation_loses_no_key_in_use_and_brings_none_back() {
     ring.extend(counting()).unwrap();
     let made = disk.operations();
     let keys = [ring.secret(), ring.key(1), ring.key(LOT_SLOTS)];
-    ring.drop_key(1).unwrap();
+    ring.drop_keys(&[1]).unwrap();
     let dropped = disk.operations();
     ring.extend(counting()).unwrap();
     for cut in 1..=disk.operations() + 1 {
@@ -142,6 +143,41 @@ fn a_power_cut_at_any_operation_loses_no_key_in_use_and_brings_none_back() {
             assert_eq!(after.key(1), None, "cut at {cut}");
         }
     }
+}
+
+#[test]
+fn what_nobody_saw_synced_is_written_again() {
+    let disk = SimDisk::new(3);
+    let open = |disk: &SimDisk| Keyring::open(Arc::new(disk.clone())).unwrap();
+    disk.fail_sync(1, Fault::Io);
+    assert!(open(&disk).extend(counting()).is_err());
+    let disk = disk.after_kill();
+    let ring = open(&disk);
+    assert!(ring.secret().is_some(), "the system still remembers what the drive has not seen");
+    ring.forget_above(0);
+    assert_eq!((ring.secret(), ring.next_after(0)), (None, None));
+    ring.extend(counting()).unwrap();
+    let (secret, used, unused) = (ring.secret(), ring.key(1), ring.key(2));
+    let cut = open(&disk.after_power_cut());
+    assert_eq!((cut.secret(), cut.key(1)), (secret, used));
+    cut.forget_above(1);
+    assert_eq!((cut.secret(), cut.key(1), cut.next_after(1)), (secret, used, None));
+    cut.extend(|bytes| {
+        bytes.fill(1);
+        Ok(())
+    })
+    .unwrap();
+    assert!(cut.key(2) != unused && cut.key(1) == used);
+    cut.forget_above(u64::MAX);
+    assert!(cut.key(2).is_some());
+    // A key whose dropping failed is dropped again, although nothing of it is to be seen.
+    disk.fail_sync(disk.syncs() + 1, Fault::Io);
+    assert!(ring.drop_keys(&[1]).is_err());
+    let disk = disk.after_kill();
+    let again = open(&disk);
+    assert_eq!(again.key(1), None);
+    again.drop_keys(&[1]).unwrap();
+    assert_eq!(open(&disk.after_power_cut()).key(1), None);
 }
 
 #[test]

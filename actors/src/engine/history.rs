@@ -1,0 +1,197 @@
+//! What happened before, read back from the journal.
+
+use std::sync::Arc;
+
+use stockade_domain::{
+    Event, OrderId, Origin, Refusal, ReservationId, Sequence, Timestamp, TransferId,
+    account::{Account, AccountEvent},
+    adjustment::AdjustmentEvent,
+    holder::{Hold, HoldEvent},
+    order::{Order, OrderEvent},
+    transfer::{Transfer, TransferEvent},
+};
+
+use super::Engine;
+use crate::{CatalogueThing, Error, OrderHistory, StockRow, feed, workflow};
+
+/// What a command under a key answered the first time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FirstAnswer {
+    /// An order, as it was then.
+    Order(Order),
+    /// The orders of a batch of several that were all placed together, as they were then.
+    Orders(Vec<Order>),
+    /// A hold, as it was then.
+    Hold(Hold),
+    /// A transfer, as it was then.
+    Transfer(Transfer),
+    /// An adjustment.
+    Adjusted(AdjustmentEvent),
+    /// An account as it was then; what is personal in it is opened as ever.
+    Account(Arc<Account>),
+    /// A product, shop or warehouse, as it was then.
+    Catalogue(CatalogueThing),
+    /// A stock, as it is *now*: what was set is in the journal, but what was on hand and reserved around it moves with every
+    /// order and is kept for no moment but this one.
+    Stock(StockRow),
+}
+
+impl Engine {
+    /// Everything that happened to an order, read back from the journal.
+    ///
+    /// # Errors
+    /// No such order, or the journal cannot be read.
+    #[doc = include_str!("../../docs/order_history.md")]
+    pub fn order_history(&self, id: OrderId) -> Result<Vec<OrderHistory>, Error> {
+        let events = self.shared().read.order_events(id);
+        let events = events.ok_or(Refusal::NotFound { kind: "order", id: id.0 })?;
+        let mut history = Vec::with_capacity(events.len());
+        let mut covers = (None, 0);
+        for sequence in events {
+            let record = feed::record(self.shared(), sequence)?;
+            match feed::decode(&record)? {
+                Event::Origin(origin) => {
+                    covers = (origin.who, sequence + u64::from(origin.covers));
+                }
+                Event::Order(event) => {
+                    let who = covers.0.filter(|_| sequence <= covers.1);
+                    let (epoch, at) = (record.epoch, Timestamp(record.time_ms));
+                    history.push(OrderHistory { sequence, epoch, at, who, event });
+                }
+                _ => {}
+            }
+        }
+        Ok(history)
+    }
+
+    /// What the command whose decision is at `at` answered: of [`Error::AlreadyDone`]. Rebuilt from the journal, so it is as it
+    /// was then, whatever happened since; only a stock's row is not.
+    ///
+    /// # Errors
+    /// There is no such decision, or the journal cannot be read.
+    pub fn first_answer(&self, at: Sequence) -> Result<FirstAnswer, Error> {
+        let none = || Error::Refused(Refusal::NotFound { kind: "decision", id: at });
+        if at == 0 || at > self.position() {
+            return Err(none());
+        }
+        let Event::Origin(Origin { covers, .. }) = self.event_at(at)? else {
+            return Err(none());
+        };
+        let group = self.shared().journal().read_from(at, covers as usize);
+        let group = group.map_err(|error| feed::unreadable(&error.to_string()))?;
+        let group: Vec<Event> = group.iter().map(feed::decode).collect::<Result<_, _>>()?;
+        // Rows of a batch have origins of their own, and an order may have taken holds over.
+        let decided = group.iter().find(|event| !matches!(event, Event::Origin(_)));
+        match decided.ok_or_else(none)? {
+            Event::Order(_) => self.orders_of(at, &group),
+            Event::Hold(event) => self.hold_at(event.hold(), at + 1).map(FirstAnswer::Hold),
+            Event::Transfer(event) => {
+                self.transfer_at(event.transfer(), at + 1).map(FirstAnswer::Transfer)
+            }
+            Event::Adjustment(event) => Ok(FirstAnswer::Adjusted(event.clone())),
+            Event::Catalogue(event) => Ok(FirstAnswer::Catalogue(workflow::thing(event))),
+            Event::Stock(event) => Ok(FirstAnswer::Stock(self.stock(event.stock()))),
+            Event::Account(
+                AccountEvent::Registered(account)
+                | AccountEvent::Updated(account)
+                | AccountEvent::PasswordChanged(account)
+                | AccountEvent::RoleChanged(account)
+                | AccountEvent::Erased(account),
+            ) => Ok(FirstAnswer::Account(account.clone())),
+            // Sessions and API keys are answered with secrets that are kept nowhere.
+            Event::Account(_) | Event::IdsLeased { .. } | Event::Clock(_) | Event::Origin(_) => {
+                Err(none())
+            }
+        }
+    }
+
+    /// The orders that a group is about, as they were after it.
+    fn orders_of(&self, at: Sequence, group: &[Event]) -> Result<FirstAnswer, Error> {
+        let mut orders: Vec<Order> = Vec::new();
+        for event in group {
+            let Event::Order(event) = event else { continue };
+            match (event, orders.last_mut().filter(|order| order.id() == event.order())) {
+                (OrderEvent::Placed(placed), _) => orders.push(Order::new(placed.clone())),
+                (event, Some(order)) => order.evolve(event),
+                (event, None) => {
+                    let mut order = self.order_before(event.order(), at)?;
+                    order.evolve(event);
+                    orders.push(order);
+                }
+            }
+        }
+        match orders.len() {
+            1 => Ok(FirstAnswer::Order(orders.remove(0))),
+            _ => Ok(FirstAnswer::Orders(orders)),
+        }
+    }
+
+    fn order_before(&self, id: OrderId, before: Sequence) -> Result<Order, Error> {
+        let events = self.shared().read.order_events(id).unwrap_or_default();
+        let order =
+            self.folded(&events, before - 1, |order: Option<Order>, event| match (order, event) {
+                (None, Event::Order(OrderEvent::Placed(placed))) => Some(Order::new(placed)),
+                (Some(mut order), Event::Order(event)) => {
+                    order.evolve(&event);
+                    Some(order)
+                }
+                (order, _) => order,
+            });
+        order?.ok_or_else(|| feed::unreadable(&format!("order {id} has no beginning")))
+    }
+
+    fn hold_at(&self, id: ReservationId, until: Sequence) -> Result<Hold, Error> {
+        let events = self.shared().read.holds.with(id.0, |hold| hold.events.clone());
+        let events = events.unwrap_or_default();
+        let hold = self.folded(&events, until, |hold: Option<Hold>, event| match (hold, event) {
+            (None, Event::Hold(HoldEvent::Placed(placed))) => Some(Hold::new(&placed)),
+            (Some(mut hold), Event::Hold(event)) => {
+                match &event {
+                    // A newer one, which took something from it.
+                    HoldEvent::Placed(newer) => hold.lose(&newer.lines, newer.at),
+                    event => hold.evolve(event),
+                }
+                Some(hold)
+            }
+            (hold, _) => hold,
+        });
+        hold?.ok_or_else(|| feed::unreadable(&format!("reservation {id} has no beginning")))
+    }
+
+    fn transfer_at(&self, id: TransferId, until: Sequence) -> Result<Transfer, Error> {
+        let events = self.shared().read.transfers.with(id.0, |transfer| transfer.events.clone());
+        let events = events.unwrap_or_default();
+        let transfer = self.folded(&events, until, |transfer: Option<Transfer>, event| {
+            match (transfer, event) {
+                (None, Event::Transfer(TransferEvent::Dispatched(dispatched))) => {
+                    Some(Transfer::new(*dispatched))
+                }
+                (Some(mut transfer), Event::Transfer(event)) => {
+                    transfer.evolve(&event);
+                    Some(transfer)
+                }
+                (transfer, _) => transfer,
+            }
+        });
+        transfer?.ok_or_else(|| feed::unreadable(&format!("transfer {id} has no beginning")))
+    }
+
+    /// Folds those of these events that are at or below `until`.
+    fn folded<T>(
+        &self,
+        events: &[Sequence],
+        until: Sequence,
+        mut fold: impl FnMut(Option<T>, Event) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut thing = None;
+        for sequence in events.iter().take_while(|sequence| **sequence <= until) {
+            thing = fold(thing, self.event_at(*sequence)?);
+        }
+        Ok(thing)
+    }
+
+    /// An event that is committed.
+    pub(super) fn event_at(&self, sequence: Sequence) -> Result<Event, Error> {
+        feed::decode(&feed::record(self.shared(), sequence)?)
+    }
+}

@@ -1,0 +1,265 @@
+//! The feed: what was committed, in journal order, each event with its thing as it was right after.
+//!
+//! An order or a transfer as of then is folded from its own events, which the read side knows the places of: the work is bounded
+//! by what can happen to one order, whatever the length of the journal. Catalogue events and the first event of a hold carry the
+//! whole thing. What a stock had in all at an old event is not known without everything before it, so its events say what they
+//! changed.
+
+use rustc_hash::FxHashMap;
+use stockade_domain::{
+    Event, OrderId, Sequence, Timestamp, TransferId,
+    order::{Order, OrderEvent},
+    transfer::{Transfer, TransferEvent},
+};
+use stockade_storage::OwnedRecord;
+
+use crate::{
+    Engine, Error,
+    read::{Recorded, Table},
+    shared::Shared,
+};
+
+/// Records that are read for one page at most, whatever is asked for.
+const RECORDS_MAX: usize = 10_000;
+
+/// Records read from the journal at a time.
+const CHUNK: usize = 500;
+
+/// A part of the feed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feed {
+    /// What happened, in journal order.
+    pub happened: Vec<Happened>,
+    /// Everything up to here was looked at: the feed goes on after it.
+    pub position: Sequence,
+}
+
+/// One committed event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happened {
+    /// Its place in the journal, above all before it.
+    pub sequence: Sequence,
+    /// The run of the engine that it happened in.
+    pub epoch: u32,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// Its thing right after.
+    pub after: After,
+}
+
+/// A thing as it was right after an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum After {
+    /// An order.
+    Order(Box<Order>),
+    /// A transfer.
+    Transfer(Box<Transfer>),
+    /// The event says all there is to say.
+    Event,
+}
+
+impl Engine {
+    /// The last event that is committed and folded: where the feed ends.
+    #[must_use]
+    pub fn position(&self) -> Sequence {
+        self.shared().answers.folded()
+    }
+
+    /// Up to `limit` events after `after` that fit. It may end before the limit is reached, and even with nothing: then the work
+    /// of one page was done, and it goes on at its position. It blocks while it reads the journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn feed(
+        &self,
+        after: Sequence,
+        limit: usize,
+        fits: impl Fn(&Event) -> bool,
+    ) -> Result<Feed, Error> {
+        let end = self.position();
+        let mut reader = Reader::new(self.shared());
+        let mut feed = Feed { happened: Vec::new(), position: after };
+        while feed.position < end && reader.work < RECORDS_MAX && feed.happened.len() < limit {
+            let records = self.shared().journal().read_from(feed.position, CHUNK);
+            let records = records.map_err(|error| unreadable(&error.to_string()))?;
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                // What is not folded yet is not known to the read side either.
+                if record.sequence > end || feed.happened.len() >= limit {
+                    return Ok(feed);
+                }
+                let event = decode(&record)?;
+                reader.work += 1;
+                reader.follow(&event);
+                if fits(&event) {
+                    if reader.is_spent(record.sequence, &event) && feed.position > after {
+                        return Ok(feed);
+                    }
+                    feed.happened.push(reader.happened(&record, event)?);
+                }
+                feed.position = record.sequence;
+            }
+        }
+        Ok(feed)
+    }
+
+    /// Waits until there is an event after `after`, or there will never be one.
+    pub async fn happens_after(&self, after: Sequence) {
+        self.shared().answers.folds_beyond(after).await;
+    }
+}
+
+/// The states of one page's orders and transfers, as of the record that is being read.
+struct Reader<'a> {
+    shared: &'a Shared,
+    orders: FxHashMap<OrderId, Order>,
+    transfers: FxHashMap<TransferId, Transfer>,
+    /// Records read so far.
+    work: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let (orders, transfers) = Default::default();
+        Self { shared, orders, transfers, work: 0 }
+    }
+
+    /// Moves the states that are known.
+    fn follow(&mut self, event: &Event) {
+        match event {
+            Event::Order(OrderEvent::Placed(placed)) => {
+                self.orders.insert(placed.id, Order::new(placed.clone()));
+            }
+            Event::Order(event) => {
+                if let Some(order) = self.orders.get_mut(&event.order()) {
+                    order.evolve(event);
+                }
+            }
+            Event::Transfer(TransferEvent::Dispatched(dispatched)) => {
+                self.transfers.insert(dispatched.id, Transfer::new((**dispatched).clone()));
+            }
+            Event::Transfer(event) => {
+                if let Some(transfer) = self.transfers.get_mut(&event.transfer()) {
+                    transfer.evolve(event);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the state after an event is more work than is left for the page.
+    fn is_spent(&self, sequence: Sequence, event: &Event) -> bool {
+        let read = &self.shared.read;
+        let before = |events: &[Sequence]| events.partition_point(|known| *known <= sequence);
+        let needed = match event {
+            Event::Order(event) if !self.orders.contains_key(&event.order()) => {
+                read.orders.with(event.order().0, |order| before(&order.events))
+            }
+            Event::Transfer(event) if !self.transfers.contains_key(&event.transfer()) => {
+                read.transfers.with(event.transfer().0, |transfer| before(&transfer.events))
+            }
+            _ => None,
+        };
+        self.work + needed.unwrap_or(0) > RECORDS_MAX
+    }
+
+    fn happened(&mut self, record: &OwnedRecord, event: Event) -> Result<Happened, Error> {
+        let sequence = record.sequence;
+        let after = match &event {
+            Event::Order(event) => {
+                let id = event.order();
+                if !self.orders.contains_key(&id) {
+                    let order = self.order(id, sequence)?;
+                    self.orders.insert(id, order);
+                }
+                After::Order(Box::new(self.orders[&id].clone()))
+            }
+            Event::Transfer(event) => {
+                let id = event.transfer();
+                if !self.transfers.contains_key(&id) {
+                    let transfer = self.transfer(id, sequence)?;
+                    self.transfers.insert(id, transfer);
+                }
+                After::Transfer(Box::new(self.transfers[&id].clone()))
+            }
+            _ => After::Event,
+        };
+        let at = Timestamp(record.time_ms);
+        Ok(Happened { sequence, epoch: record.epoch, at, event, after })
+    }
+
+    /// An order as it was right after the event at `sequence`.
+    fn order(&mut self, id: OrderId, sequence: Sequence) -> Result<Order, Error> {
+        let table = &self.shared.read.orders;
+        self.as_of(table, id.0, sequence, |order, event| match (order, event) {
+            (None, Event::Order(OrderEvent::Placed(placed))) => Some(Order::new(placed)),
+            (Some(mut order), Event::Order(event)) => {
+                order.evolve(&event);
+                Some(order)
+            }
+            (order, _) => order,
+        })
+    }
+
+    /// A transfer as it was right after the event at `sequence`.
+    fn transfer(&mut self, id: TransferId, sequence: Sequence) -> Result<Transfer, Error> {
+        let table = &self.shared.read.transfers;
+        self.as_of(table, id.0, sequence, |transfer, event| match (transfer, event) {
+            (None, Event::Transfer(TransferEvent::Dispatched(dispatched))) => {
+                Some(Transfer::new(*dispatched))
+            }
+            (Some(mut transfer), Event::Transfer(event)) => {
+                transfer.evolve(&event);
+                Some(transfer)
+            }
+            (transfer, _) => transfer,
+        })
+    }
+
+    /// A thing after the events of its own up to `sequence`.
+    fn as_of<T: Clone>(
+        &mut self,
+        table: &Table<Recorded<T>>,
+        id: u64,
+        sequence: Sequence,
+        fold: impl Fn(Option<T>, Event) -> Option<T>,
+    ) -> Result<T, Error> {
+        let found = table.with(id, |thing| match thing.events.last() {
+            // Nothing has happened to it since.
+            Some(last) if *last == sequence => Ok(thing.now.clone()),
+            _ => Err(thing.events.clone()),
+        });
+        let events = match found {
+            Some(Ok(now)) => return Ok(now),
+            Some(Err(events)) => events,
+            None => Vec::new(),
+        };
+        let mut state = None;
+        for sequence in events.into_iter().take_while(|known| *known <= sequence) {
+            self.work += 1;
+            state = fold(state, decode(&record(self.shared, sequence)?)?);
+        }
+        state.ok_or_else(|| unreadable(&format!("what happened at {sequence} has no beginning")))
+    }
+}
+
+/// The record at `sequence`, which is there.
+pub(crate) fn record(shared: &Shared, sequence: Sequence) -> Result<OwnedRecord, Error> {
+    let record = shared.journal().read(sequence);
+    let record = record.map_err(|error| unreadable(&error.to_string()))?;
+    record.ok_or_else(|| unreadable(&format!("record {sequence} is gone")))
+}
+
+/// The event in a record.
+pub(crate) fn decode(record: &OwnedRecord) -> Result<Event, Error> {
+    stockade_storage::decode(&record.bytes).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// What a journal that cannot be read means for who asked.
+pub(crate) fn unreadable(reason: &str) -> Error {
+    Error::Stopped(format!("the journal: {reason}").into())
+}

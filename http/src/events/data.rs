@@ -1,0 +1,331 @@
+use serde::{Serialize, Serializer};
+use stockade_actors::{After, Happened};
+use stockade_domain::{
+    AdjustmentId, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId, Quantity, ReservationId,
+    WarehouseId,
+    account::{Account, AccountId},
+    adjustment::AdjustmentEvent,
+    catalogue::CatalogueEvent,
+    holder::{HoldEvent, HolderKey},
+    stock::{Give, StockEvent, Take},
+};
+
+use super::names::customer;
+use crate::{
+    orders::OrderView, products::ProductView, shops::ShopView, time::Time, transfers::TransferView,
+    warehouses::WarehouseView,
+};
+
+/// What an event shows: its thing as it was right after, without personal data but ids.
+pub(crate) struct Data<'a>(pub(crate) &'a Happened);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (&self.0.after, &self.0.event) {
+            (After::Order(order), _) => OrderView::told(order).serialize(serializer),
+            (After::Transfer(transfer), _) => TransferView::from(&**transfer).serialize(serializer),
+            (After::Event, Event::Catalogue(event)) => catalogue(event, serializer),
+            (After::Event, Event::Hold(event)) => HoldData::from(event).serialize(serializer),
+            (After::Event, Event::Adjustment(event)) => {
+                AdjustmentData::from(event).serialize(serializer)
+            }
+            (After::Event, Event::Stock(event)) => stock(event, serializer),
+            (After::Event, Event::Account(event)) => {
+                customer(event).map(CustomerData::from).serialize(serializer)
+            }
+            // These have an order or a transfer behind them, or no name.
+            (
+                After::Event,
+                Event::Order(_)
+                | Event::Transfer(_)
+                | Event::IdsLeased { .. }
+                | Event::Clock(_)
+                | Event::Origin(_),
+            ) => serializer.serialize_unit(),
+        }
+    }
+}
+
+/// A customer, without who it is.
+#[derive(Debug, Serialize)]
+struct CustomerData {
+    id: u64,
+    role: &'static str,
+    created_at: Time,
+    updated_at: Time,
+    version: u32,
+}
+
+impl From<&Account> for CustomerData {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: match account.id {
+                AccountId::Customer(id) => id.0,
+                AccountId::Account(id) => id,
+            },
+            role: account.role.name(),
+            created_at: Time(account.created_at),
+            updated_at: Time(account.updated_at),
+            version: account.version,
+        }
+    }
+}
+
+fn catalogue<S: Serializer>(event: &CatalogueEvent, serializer: S) -> Result<S::Ok, S::Error> {
+    match event {
+        CatalogueEvent::ProductCreated { product, .. }
+        | CatalogueEvent::ProductUpdated { product, .. }
+        | CatalogueEvent::ProductArchived { product } => {
+            ProductView::told(product).serialize(serializer)
+        }
+        CatalogueEvent::ShopCreated(shop) | CatalogueEvent::ShopUpdated(shop) => {
+            ShopView::from(shop).serialize(serializer)
+        }
+        CatalogueEvent::WarehouseCreated(place)
+        | CatalogueEvent::WarehouseUpdated(place)
+        | CatalogueEvent::WarehouseStatusChanged(place) => {
+            WarehouseView::from(place).serialize(serializer)
+        }
+    }
+}
+
+/// Who made a stock move.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct OwnerView {
+    kind: &'static str,
+    id: u64,
+}
+
+impl From<Owner> for OwnerView {
+    fn from(owner: Owner) -> Self {
+        let kind = match owner.kind() {
+            OwnerKind::Order => "order",
+            OwnerKind::Hold => "reservation",
+            OwnerKind::Transfer => "transfer",
+            OwnerKind::Adjustment => "adjustment",
+            OwnerKind::Product => "product",
+        };
+        Self { kind, id: owner.id() }
+    }
+}
+
+/// What a stock event changed: (on hand, reserved).
+pub(crate) fn changes(event: &StockEvent) -> (i64, i64) {
+    let taken = |take: &Take| match *take {
+        Take::Reserve { quantity } => (0, quantity as i64),
+        Take::Consume { quantity, .. } => (-(quantity as i64), -(quantity as i64)),
+        Take::TransferOut { quantity } | Take::Minus { quantity } => (-(quantity as i64), 0),
+    };
+    match event {
+        StockEvent::Taken { take, .. } => taken(take),
+        StockEvent::Undone { take, .. } => {
+            let (on_hand, reserved) = taken(take);
+            (-on_hand, -reserved)
+        }
+        StockEvent::Given { give, .. } => match *give {
+            Give::Release { quantity, .. } => (0, -(quantity as i64)),
+            Give::Plus { quantity }
+            | Give::Restock { quantity }
+            | Give::TransferIn { quantity }
+            | Give::Arrive { received: quantity, .. } => (quantity as i64, 0),
+            Give::Expect { .. } => (0, 0),
+        },
+        StockEvent::Recounted { from, to, .. } => (*to as i64 - *from as i64, 0),
+        StockEvent::PolicyChanged { .. } => (0, 0),
+    }
+}
+
+/// Who made it, if somebody did.
+pub(crate) fn owner(event: &StockEvent) -> Option<Owner> {
+    match event {
+        StockEvent::Taken { owner, .. }
+        | StockEvent::Undone { owner, .. }
+        | StockEvent::Given { owner, .. } => Some(*owner),
+        StockEvent::Recounted { .. } | StockEvent::PolicyChanged { .. } => None,
+    }
+}
+
+/// What happened at a stock: what changed, not what there is in all.
+#[derive(Serialize)]
+struct StockData {
+    product_id: ProductId,
+    warehouse_id: WarehouseId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerView>,
+    on_hand_change: i64,
+    reserved_change: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_hand: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_stock: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backorder_limit: Option<Quantity>,
+}
+
+fn stock<S: Serializer>(event: &StockEvent, serializer: S) -> Result<S::Ok, S::Error> {
+    let key = event.stock();
+    let (on_hand_change, reserved_change) = changes(event);
+    let is_correction = matches!(
+        event,
+        StockEvent::Taken { take: Take::Minus { .. }, .. }
+            | StockEvent::Undone { take: Take::Minus { .. }, .. }
+            | StockEvent::Given { give: Give::Plus { .. }, .. }
+    );
+    if is_correction {
+        // With its product, not by an adjustment: the same type, so the same shape.
+        let delta = Correction::new(key.product, key.warehouse, on_hand_change, None);
+        let data = AdjustmentData { id: None, reference: None, adjustments: vec![delta] };
+        return data.serialize(serializer);
+    }
+    let (on_hand, safety_stock, backorder_limit) = match *event {
+        StockEvent::Recounted { to, .. } => (Some(to), None, None),
+        StockEvent::PolicyChanged { safety_stock, backorder_limit, .. } => {
+            (None, Some(safety_stock), Some(backorder_limit))
+        }
+        _ => (None, None, None),
+    };
+    let data = StockData {
+        product_id: key.product,
+        warehouse_id: key.warehouse,
+        owner: owner(event).map(Into::into),
+        on_hand_change,
+        reserved_change,
+        on_hand,
+        safety_stock,
+        backorder_limit,
+    };
+    data.serialize(serializer)
+}
+
+/// A correction of one or many stocks.
+#[derive(Serialize)]
+struct AdjustmentData<'a> {
+    id: Option<AdjustmentId>,
+    reference: Option<&'a str>,
+    adjustments: Vec<Correction<'a>>,
+}
+
+#[derive(Serialize)]
+struct Correction<'a> {
+    warehouse_id: WarehouseId,
+    product_id: ProductId,
+    delta: i64,
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+}
+
+impl Correction<'_> {
+    fn new(
+        product_id: ProductId,
+        warehouse_id: WarehouseId,
+        delta: i64,
+        reason: Option<&'static str>,
+    ) -> Self {
+        Self { warehouse_id, product_id, delta, reason, reference: None }
+    }
+}
+
+impl<'a> From<&'a AdjustmentEvent> for AdjustmentData<'a> {
+    fn from(event: &'a AdjustmentEvent) -> Self {
+        let id = Some(event.adjustment());
+        match event {
+            AdjustmentEvent::Adjusted(adjusted) => {
+                let reason = Some(adjusted.reason.name());
+                let deltas = adjusted.deltas.iter().map(|delta| {
+                    Correction::new(delta.stock.product, delta.stock.warehouse, delta.delta, reason)
+                });
+                let reference = adjusted.reference.as_deref();
+                Self { id, reference, adjustments: deltas.collect() }
+            }
+            AdjustmentEvent::RowsAdjusted(adjusted) => {
+                let rows = adjusted.rows.iter().map(|row| Correction {
+                    warehouse_id: row.stock.warehouse,
+                    product_id: row.stock.product,
+                    delta: row.delta,
+                    reason: Some(row.reason.name()),
+                    reference: row.reference.as_deref(),
+                });
+                Self { id, reference: None, adjustments: rows.collect() }
+            }
+        }
+    }
+}
+
+/// A hold: whole when it is made, later what changed. The caller's name for whom it is held may be a person's.
+#[derive(Serialize)]
+struct HoldData {
+    id: ReservationId,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<CustomerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<OrderId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<HeldLine>>,
+    /// Earlier holds of the same owner that lost these products to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<Vec<ReservationId>>,
+}
+
+#[derive(Serialize)]
+struct HeldLine {
+    product_id: ProductId,
+    quantity: Quantity,
+    allocations: Vec<HeldPart>,
+}
+
+#[derive(Serialize)]
+struct HeldPart {
+    warehouse_id: WarehouseId,
+    quantity: Quantity,
+}
+
+impl From<&HoldEvent> for HoldData {
+    fn from(event: &HoldEvent) -> Self {
+        let mut data = Self {
+            id: event.hold(),
+            status: "active",
+            customer_id: None,
+            order_id: None,
+            expires_at: None,
+            lines: None,
+            replaces: None,
+        };
+        match event {
+            HoldEvent::Placed(placed) => {
+                data.customer_id = match placed.key {
+                    HolderKey::Customer(customer) => Some(customer),
+                    HolderKey::Single(_) | HolderKey::Named(_) => None,
+                };
+                data.expires_at = Some(Time(placed.expires_at));
+                data.replaces = Some(placed.replaces.clone());
+                let of_line = |index: usize| {
+                    let parts = placed.allocations.iter().filter(move |a| a.line as usize == index);
+                    let part = |a: &stockade_domain::sourcing::Allocation| HeldPart {
+                        warehouse_id: a.warehouse,
+                        quantity: a.quantity,
+                    };
+                    parts.map(part).collect()
+                };
+                let line = |(index, &(product_id, quantity))| HeldLine {
+                    product_id,
+                    quantity,
+                    allocations: of_line(index),
+                };
+                data.lines = Some(placed.lines.iter().enumerate().map(line).collect());
+            }
+            HoldEvent::Extended { expires_at, .. } => data.expires_at = Some(Time(*expires_at)),
+            HoldEvent::Converted { order, .. } => {
+                data.status = "converted";
+                data.order_id = Some(*order);
+            }
+            HoldEvent::Released(_) => data.status = "released",
+            HoldEvent::Expired(_) => data.status = "expired",
+            HoldEvent::Claimed { .. } | HoldEvent::Unclaimed { .. } => {}
+        }
+        data
+    }
+}

@@ -1,0 +1,165 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use stockade_actors::Engine;
+use stockade_domain::{
+    CustomerId, OrderId, ProductId, Quantity, ShopId, WarehouseId, order::Order,
+};
+
+use super::{
+    find,
+    list::{Rank, Sorted, filter, read_rank, search, sort, write_rank},
+};
+use crate::{
+    caller::Caller, money::Money, page::Page, problem::Problem, query::Params, state::Shared,
+    time::Time,
+};
+
+/// One line of one order, with what it names.
+#[derive(Serialize)]
+struct Detail {
+    order_id: OrderId,
+    line: usize,
+    placed_at: Time,
+    status: &'static str,
+    customer: Option<CustomerView>,
+    shop: ShopName,
+    product: ProductName,
+    quantity: Quantity,
+    unit_price: Money,
+    line_total: Money,
+    total_price: Money,
+    currency: &'static str,
+    allocations: Vec<Allocated>,
+}
+
+#[derive(Serialize)]
+struct CustomerView {
+    id: CustomerId,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ShopName {
+    id: ShopId,
+    name: Option<Box<str>>,
+}
+
+#[derive(Serialize)]
+struct ProductName {
+    id: ProductId,
+    sku: Option<Box<str>>,
+    name: Option<Box<str>>,
+}
+
+#[derive(Serialize)]
+struct Allocated {
+    warehouse_id: WarehouseId,
+    warehouse: Option<Box<str>>,
+    quantity: Quantity,
+}
+
+/// Who bought. There are no accounts yet to know more than the id.
+fn customer(_: &Engine, id: CustomerId) -> CustomerView {
+    CustomerView { id, name: None, email: None }
+}
+
+/// A line of an order in the list's order, and the first of its lines that was not shown yet.
+type Position = (Rank, usize);
+
+/// `GET /order-details`: orders joined with what they name, a row a line.
+pub(crate) async fn details(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    let page = Page::of(&req, &mut params);
+    let after = page.after(&mut params, |bytes| {
+        let (rank, line) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
+        Some((read_rank(rank)?, u64::from_be_bytes(line.try_into().ok()?) as usize))
+    });
+    let sorted = sort(&mut params);
+    let mut filter = filter(&mut params);
+    params.finish()?;
+    filter.customer = caller.customer_named(filter.customer)?;
+    let (engine, wanted) = (state.engine.clone(), page.look_for());
+    let look = move || {
+        // The order that the page before ended in may have lines left. A cursor is only a text: it may name any order.
+        let begun = after.and_then(|((_, id), _)| find(&engine, caller, id).ok());
+        let rank = after.map(|(rank, _)| rank);
+        let others = search(&engine, &filter, sorted, rank, wanted);
+        let first = after.map_or(0, |(_, line)| line);
+        rows(&engine, begun, first, others, sorted, wanted)
+    };
+    let rows = web::block(look).await.map_err(Problem::no_thread)?;
+    let position = |((rank, line), _): &(Position, Detail)| {
+        [write_rank(*rank), (*line as u64 + 1).to_be_bytes().to_vec()].concat()
+    };
+    Ok(page.answer(&req, &rows, position, |(_, detail)| detail))
+}
+
+/// The rows of the order that was begun from its line `first`, then those of the others.
+fn rows(
+    engine: &Engine,
+    begun: Option<Order>,
+    first: usize,
+    others: Vec<Order>,
+    sorted: Sorted,
+    wanted: usize,
+) -> Vec<(Position, Detail)> {
+    let mut rows = Vec::new();
+    let begun = begun.map(|order| (order, first));
+    for (order, first) in begun.into_iter().chain(others.into_iter().map(|order| (order, 0))) {
+        let rank = sorted.0.rank(&order);
+        for line in first..order.placed.lines.len() {
+            if rows.len() == wanted {
+                return rows;
+            }
+            rows.push(((rank, line), detail(engine, &order, line)));
+        }
+    }
+    rows
+}
+
+fn detail(engine: &Engine, order: &Order, index: usize) -> Detail {
+    let placed = &*order.placed;
+    let line = placed.lines[index];
+    let catalogue = engine.catalogue();
+    let product = catalogue.product(line.product);
+    let mut allocations: Vec<Allocated> = Vec::with_capacity(1);
+    for part in placed.allocations.iter().filter(|part| part.line as usize == index) {
+        let (warehouse_id, quantity) = (part.warehouse, part.quantity);
+        match allocations.iter_mut().find(|known| known.warehouse_id == warehouse_id) {
+            Some(known) => known.quantity += quantity,
+            None => {
+                let warehouse = catalogue.warehouse(warehouse_id).ok();
+                let warehouse = warehouse.map(|warehouse| warehouse.name.clone());
+                allocations.push(Allocated { warehouse_id, warehouse, quantity });
+            }
+        }
+    }
+    let money = |amount| Money(amount, placed.currency);
+    Detail {
+        order_id: placed.id,
+        line: index + 1,
+        placed_at: Time(placed.at),
+        status: order.status.name(),
+        customer: placed.customer.map(|id| customer(engine, id)),
+        shop: ShopName {
+            id: placed.shop,
+            name: catalogue.shop(placed.shop).ok().map(|shop| shop.name.clone()),
+        },
+        product: ProductName {
+            id: line.product,
+            sku: product.map(|product| product.sku.clone()),
+            name: product.map(|product| product.name.clone()),
+        },
+        quantity: line.quantity,
+        unit_price: money(line.unit_price),
+        line_total: money(line.unit_price * line.quantity as i64),
+        total_price: money(placed.total()),
+        currency: placed.currency.code(),
+        allocations,
+    }
+}
