@@ -103,6 +103,15 @@ impl Caller {
         }
     }
 
+    /// Among whose names those are that he chooses himself.
+    pub(crate) fn scope(self) -> Option<String> {
+        match self {
+            Self::Account { id, .. } => Some(id.to_string()),
+            Self::ApiKey(id) => Some(format!("api key {id}")),
+            Self::Anonymous | Self::Local => None,
+        }
+    }
+
     /// Whether he works here.
     pub(crate) fn is_staff(self) -> bool {
         self.role() >= Some(Role::Staff)

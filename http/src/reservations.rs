@@ -183,6 +183,7 @@ impl NewHoldBody {
         let request = PlaceHold {
             source,
             owner: self.owner,
+            scope: caller.scope(),
             customer: caller.customer(),
             lines: lines.quantities.clone(),
             ttl_ms,

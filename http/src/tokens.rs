@@ -221,3 +221,41 @@ pub(crate) async fn jwks(req: HttpRequest, state: Shared) -> Result<HttpResponse
     let keys = state.tokens.keys.iter().filter_map(|key| key.public.clone()).collect();
     Ok(answer::seen(&req, 1, Cached::Checked, &JwkSet { keys }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_has_a_bound() {
+        let known = Known::new();
+        let verified = (Caller::Local, 7);
+        for n in 0..2 * KNOWN_MAX {
+            let token = n.to_string();
+            known.put(&token, verified);
+            assert_eq!(known.get(&token), Some(verified));
+        }
+        let all: usize = known.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
+        assert!((1..=KNOWN_MAX).contains(&all), "{all}");
+        assert_eq!(known.get("another"), None);
+    }
+
+    #[test]
+    fn known_or_not_a_token_means_the_same() {
+        let engine = Engine::in_memory().unwrap();
+        let tokens = Tokens::open(&Auth::default(), &engine).unwrap();
+        let (id, now) = (AccountId::Customer(CustomerId(5)), Timestamp(1_700_000_000_000));
+        let session = Some(SessionId(3));
+        let token = tokens.issue(id, Role::Customer, session, now, Duration::from_secs(60));
+        let caller = Caller::Account { id, role: Role::Customer, session };
+        for _ in 0..2 {
+            assert_eq!(tokens.verify(&token, now).unwrap(), caller);
+            let late = tokens.verify(&token, now.plus_ms(65_000)).unwrap_err().to_string();
+            assert!(late.starts_with("token_expired"), "{late}");
+        }
+        // A start of its own has a key of its own.
+        let other = Tokens::open(&Auth::default(), &engine).unwrap();
+        assert!(other.verify(&token, now).is_err());
+        engine.shutdown().unwrap();
+    }
+}

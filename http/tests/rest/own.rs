@@ -1,5 +1,6 @@
 //! What is whose: customers see and touch their own things, and learn nothing of others'.
 
+use futures_executor::block_on;
 use serde_json::{Value, json};
 use stockade_domain::account::Role;
 use stockade_http::{Algorithm, Auth};
@@ -132,6 +133,15 @@ fn lists_have_what_is_the_caller_s_own() {
     let mut every = vec![by_ann, by_bob, by_staff];
     every.sort_unstable();
     assert_eq!(found(&shop.staff), every);
+    // Machines are callers, too.
+    let key = |name: &str| block_on(shop.server.engine.create_api_key(name.to_owned())).unwrap().1;
+    let (web, till) = (key("web"), key("till"));
+    every.extend([held(&web), held(&till)]);
+    every.sort_unstable();
+    assert_eq!(found(&shop.staff), every, "nobody has replaced another's");
+    let again = held(&web);
+    let found = found(&web);
+    assert!(found.len() == every.len() && found.contains(&again), "and who asks again, his own");
 }
 
 #[test]
