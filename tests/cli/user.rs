@@ -87,7 +87,8 @@ fn a_token_is_made_offline_and_an_admin_works_online_with_it() {
     let wrong = user("", &[&["token", "root", "--expires", "1w"], &at[..]].concat());
     wrong.refused(2, &["90s, 15m, 12h or 30d"]);
 
-    let server = Server::start(folder.path(), &[&at[..], &["--auth", "jwt"]].concat());
+    let serve = [&["serve", "--listen", "127.0.0.1:0"], &at[..]].concat();
+    let server = Server::start_as(command(folder.path(), &serve));
     let online = |password: &str, args: &[&str]| {
         user(password, &[args, &["--url", &server.url, "--token", token]].concat())
     };
