@@ -5,13 +5,15 @@ PID  := $(DATA).pid
 LOG  := $(DATA).log
 CARGO ?= cargo
 BIN := target/release/stockade
+# A trial asks nobody who he is, and serves this machine only. AUTH=jwt serves as `stockade serve` does by default.
+AUTH ?= none
 # Where `make up` listens: programs written for other shop systems look for 8000, 8001 and 8002.
 LISTEN ?= $(foreach port,8080 8000 8001 8002,--listen 127.0.0.1:$(port))
 
 .PHONY: run test build up down setup migrate seed bench lint deny doc help
 
-run: build ## build, and serve on http://127.0.0.1:8080 with sample data, until Ctrl-C
-	$(BIN) serve --demo --data-dir $(DATA)
+run: build ## build, and serve on http://127.0.0.1:8080 with sample data and without sign-in, until Ctrl-C
+	$(BIN) serve --demo --auth $(AUTH) --data-dir $(DATA)
 
 test: ## the whole test suite
 	$(CARGO) test --workspace --locked
@@ -22,7 +24,7 @@ build: ## the release binary
 
 up: build ## serve in the background, on ports 8080, 8000, 8001 and 8002
 	@if [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null; then echo "already up (pid `cat $(PID)`)"; else \
-	  $(BIN) serve --demo $(LISTEN) --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
+	  $(BIN) serve --demo --auth $(AUTH) $(LISTEN) --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
 	  for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'http://' $(LOG) 2>/dev/null && break; kill -0 `cat $(PID)` 2>/dev/null || break; sleep 0.3; done; \
 	  cat $(LOG); kill -0 `cat $(PID)`; fi
 

@@ -26,7 +26,7 @@ async fn placed(engine: &Engine, product: ProductId, quantity: Quantity) -> std:
 async fn held(engine: &Engine, product: ProductId, quantity: Quantity) -> std::result::Result<Hold, Error> {
     let lines = vec![LineQuantity { product, quantity }];
     let source = Source::Shop(ShopId(1));
-    engine.reserve(PlaceHold { source, owner: None, customer: None, lines, ttl_ms: 60_000, partial: false }).await
+    engine.reserve(PlaceHold { source, owner: None, scope: None, customer: None, lines, ttl_ms: 60_000, partial: false }).await
 }
 
 /// A second warehouse.

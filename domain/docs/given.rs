@@ -76,7 +76,7 @@ fn cancel() -> OrderCommand {
 /// Of nobody in particular, for a minute.
 fn to_hold(quantity: Quantity) -> PlaceHold {
     let source = Source::Shop(SHOP);
-    PlaceHold { source, owner: None, customer: None, lines: rulers(quantity), ttl_ms: 60_000, partial: false }
+    PlaceHold { source, owner: None, scope: None, customer: None, lines: rulers(quantity), ttl_ms: 60_000, partial: false }
 }
 
 /// A holder with hold 7: three rulers.

@@ -61,6 +61,10 @@ pub const PAYMENT_DEADLINE_MS_DEFAULT: u64 = 30 * 60_000;
 #[doc = include_str!("../docs/limit_hold_ttl_ms_max.md")]
 pub const HOLD_TTL_MS_MAX: u64 = 7 * 24 * 3_600_000;
 
+/// The longest time that a customer may hold something at a time, in milliseconds. The engine takes whatever staff may ask for; who
+/// asks is known outside of it.
+pub const HOLD_TTL_MS_CUSTOMER_MAX: u64 = 3_600_000;
+
 /// The time to live of a reservation that names none, in milliseconds: 15 minutes.
 #[doc = include_str!("../docs/limit_hold_ttl_ms_default.md")]
 pub const HOLD_TTL_MS_DEFAULT: u64 = 15 * 60_000;

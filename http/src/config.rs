@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Network, Origin, RateLimits};
+use crate::{Auth, Network, Origin, RateLimits};
 
 /// How the REST surface is set up. Every default works.
 ///
@@ -16,7 +16,7 @@ use crate::{Network, Origin, RateLimits};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// Where to listen. While there is no authentication only loopback addresses are accepted.
+    /// Where to listen. Without authentication only loopback addresses are accepted.
     pub listen: Vec<SocketAddr>,
     /// Threads that parse and answer; by default about half of the cores, since the engine needs the rest.
     pub workers: usize,
@@ -38,6 +38,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<Network>,
     /// How much callers may ask for. Without it, as by default, there is no limit: whoever may reach the socket is trusted.
     pub rate_limits: Option<RateLimits>,
+    /// How callers are known; by default not at all.
+    pub auth: Auth,
     /// Whether clients may move the clock (`POST /test/clock`). The engine's clock must be one that is moved by hand.
     pub test_clock: bool,
 }
@@ -57,6 +59,7 @@ impl Default for HttpConfig {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             rate_limits: None,
+            auth: Auth::default(),
             test_clock: false,
         }
     }

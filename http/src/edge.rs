@@ -29,6 +29,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::{
+    AuthMode,
     cors::Cors,
     problem::{Code, Problem},
     state::Shared,
@@ -66,7 +67,10 @@ async fn inside(
     next: Next<impl MessageBody + 'static>,
     marks: Marks,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if let Err(problem) = check_host(&req).and_then(|()| check_origin(&req, &marks.cors)) {
+    let state = req.app_data::<Shared>().expect("every route has the state");
+    if state.auth.mode == AuthMode::None
+        && let Err(problem) = check_host(&req).and_then(|()| check_origin(&req, &marks.cors))
+    {
         return Ok(req.into_response(marks.problem(&problem)));
     }
     match AssertUnwindSafe(next.call(req)).catch_unwind().await {
@@ -226,7 +230,9 @@ mod tests {
             panic!("on purpose")
         }
         let engine = stockade_actors::Engine::in_memory().unwrap();
-        let state = web::Data::new(crate::state::State::new(engine, &crate::HttpConfig::default()));
+        let config = crate::HttpConfig::default();
+        let tokens = crate::tokens::Tokens::open(&config.auth, &engine).unwrap();
+        let state = web::Data::new(crate::state::State::new(engine, &config, tokens));
         let app = App::new().app_data(state).route("/", web::get().to(fail)).wrap(from_fn(edge));
         let app = test::init_service(app).await;
         let request = test::TestRequest::get().insert_header((HOST, "localhost")).to_request();

@@ -3,55 +3,159 @@
 //! The order is the contract's: the route and its method were found (404, 405), the body is read within its bounds (413, 408), the
 //! caller is admitted (401, 403, 429), and only then the handler's own arguments are made of it (415, 400).
 
+use std::marker::PhantomData;
+
 use actix_web::{
-    Error, FromRequest, Handler, HttpMessage, HttpRequest, dev::Payload, http::Method, web::Bytes,
+    Error, FromRequest, Handler, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::{
+        Method, StatusCode,
+        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    },
+    web::{self, Bytes},
 };
 use futures_util::future::LocalBoxFuture;
 
-use crate::{client, extract, problem::Problem, state::Shared};
+use crate::{
+    auth::AuthMode,
+    caller::{Access, Caller},
+    client, extract,
+    problem::{Code, Problem},
+    state::{Shared, State},
+};
 
-/// Who is let in. The one place for 401 and 403: it knows the route, the method and the headers, and nothing of the body.
-fn admit(req: &HttpRequest) -> Result<(), Problem> {
-    let state = req.app_data::<Shared>().expect("every route has the state");
-    let Some(limits) = &state.limits else { return Ok(()) };
-    match client::address(req, &state.trusted_proxies) {
-        Some(address) => limits.check_address(address),
-        None => Ok(()),
-    }
+/// What an answer says to whom it refuses (RFC 6750).
+pub(crate) const CHALLENGE: &str = "Bearer realm=\"stockade\"";
+
+/// A handler behind the gate, and who may come to it.
+pub(crate) struct Gate<F, Args> {
+    handler: F,
+    who: Access,
+    args: PhantomData<fn() -> Args>,
 }
-
-/// A handler behind the gate.
-#[derive(Clone)]
-pub(crate) struct Gate<F>(pub(crate) F);
-
-/// The arguments of a handler, made after the gate.
-pub(crate) struct Gated<Args>(Args);
 
 /// The body, read; [`extract::Input`] takes it.
 pub(crate) struct Body(pub(crate) Bytes);
 
-impl<F: Handler<Args>, Args> Handler<Gated<Args>> for Gate<F> {
-    type Output = F::Output;
-    type Future = F::Future;
-
-    fn call(&self, Gated(args): Gated<Args>) -> Self::Future {
-        self.0.call(args)
+impl<F, Args> Gate<F, Args> {
+    pub(crate) fn new(who: Access, handler: F) -> Self {
+        Self { handler, who, args: PhantomData }
     }
 }
 
-impl<Args: FromRequest + 'static> FromRequest for Gated<Args> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+impl<F: Clone, Args> Clone for Gate<F, Args> {
+    fn clone(&self) -> Self {
+        Self::new(self.who, self.handler.clone())
+    }
+}
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, payload) = (req.clone(), payload.take());
+impl<F, Args> Handler<(HttpRequest, web::Payload)> for Gate<F, Args>
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+{
+    type Output = Result<F::Output, Error>;
+    type Future = LocalBoxFuture<'static, Self::Output>;
+
+    fn call(&self, (req, payload): (HttpRequest, web::Payload)) -> Self::Future {
+        let (handler, who) = (self.handler.clone(), self.who);
         Box::pin(async move {
             if !matches!(*req.method(), Method::GET | Method::HEAD) {
-                let body = extract::read(&req, payload).await?;
+                let body = extract::read(&req, payload.into_inner()).await?;
                 req.extensions_mut().insert(Body(body));
             }
-            admit(&req)?;
-            Args::from_request(&req, &mut Payload::None).await.map(Self).map_err(Into::into)
+            let caller = admit(&req, who)?;
+            req.extensions_mut().insert(caller);
+            let args = Args::from_request(&req, &mut Payload::None).await.map_err(Into::into)?;
+            Ok(handler.call(args).await)
         })
     }
+}
+
+/// Who is let in. The one place for 401, 403 and 429: it knows the route, the method and the headers, and nothing of the body.
+fn admit(req: &HttpRequest, who: Access) -> Result<Caller, Problem> {
+    let state = req.app_data::<Shared>().expect("every route has the state");
+    let caller = match who {
+        Access::Anybody => Caller::Anonymous,
+        _ => caller(req, state)?,
+    };
+    if !caller.may(who) {
+        return Err(match caller {
+            Caller::Anonymous => nobody(),
+            _ => forbidden(who),
+        });
+    }
+    check_rate(req, state, caller)?;
+    Ok(caller)
+}
+
+/// Whose request it is.
+fn caller(req: &HttpRequest, state: &State) -> Result<Caller, Problem> {
+    if state.auth.mode == AuthMode::None {
+        return Ok(Caller::Local);
+    }
+    let mut headers = req.headers().get_all(AUTHORIZATION);
+    let Some(header) = headers.next() else { return Ok(Caller::Anonymous) };
+    let bearer = header.to_str().ok().filter(|_| headers.next().is_none()).and_then(bearer);
+    let bearer = bearer.ok_or_else(|| bad(Code::Unauthenticated, "send one bearer token"))?;
+    if let Some(key) = state.engine.api_key(bearer) {
+        return Ok(Caller::ApiKey(key.id));
+    }
+    let caller = state.tokens.verify(bearer, state.engine.now())?;
+    match is_still(state, caller) {
+        true => Ok(caller),
+        false => {
+            Err(bad(Code::Unauthenticated, "the session has ended or the account has changed"))
+        }
+    }
+}
+
+/// Whether an account is what its token says, and signed in. A token is good no longer than that.
+fn is_still(state: &State, caller: Caller) -> bool {
+    let Caller::Account { id, role, session } = caller else { return true };
+    let account = state.engine.account(id);
+    account.is_some_and(|account| account.role == role && !account.is_erased())
+        && session.is_none_or(|session| state.engine.session(id, session).is_some())
+}
+
+/// The token of a header.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Staff and admins may ask as often as they want.
+fn check_rate(req: &HttpRequest, state: &State, caller: Caller) -> Result<(), Problem> {
+    let Some(limits) = &state.limits else { return Ok(()) };
+    match (caller.customer(), caller) {
+        (Some(customer), _) => limits.check_user(customer.0),
+        (None, Caller::Anonymous) => match client::address(req, &state.trusted_proxies) {
+            Some(address) => limits.check_address(address),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// 401: nobody said who he is.
+fn nobody() -> Problem {
+    let detail = "sign in first: send Authorization: Bearer and a token";
+    Problem::new(StatusCode::UNAUTHORIZED, Code::Unauthenticated, detail)
+        .with_header(WWW_AUTHENTICATE, CHALLENGE)
+}
+
+/// 401: the token that was presented is no good.
+pub(crate) fn bad(code: Code, detail: &'static str) -> Problem {
+    let challenge = format!("{CHALLENGE}, error=\"invalid_token\", error_description=\"{detail}\"");
+    Problem::new(StatusCode::UNAUTHORIZED, code, detail).with_header(WWW_AUTHENTICATE, &challenge)
+}
+
+/// 403: whoever it is may not use this route, whatever it names.
+pub(crate) fn forbidden(who: Access) -> Problem {
+    let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{}\"", who.name());
+    let detail =
+        format!("this is for {} only", if who == Access::Admin { "admins" } else { "staff" });
+    Problem::new(StatusCode::FORBIDDEN, Code::Forbidden, detail)
+        .with_header(WWW_AUTHENTICATE, &challenge)
 }

@@ -1,7 +1,8 @@
 //! Stockade's REST surface, over a [`stockade_actors::Engine`].
 //!
 //! [`bind`] takes the sockets, [`run`] serves them. Every route exists under `/v1` (the canonical mount), `/api` and the root, from
-//! one table. There is no authentication: it listens on loopback addresses only and answers only to loopback host names.
+//! one table; [`routes`] lists it. Callers present access tokens or API keys as [`Auth`] says. Without authentication, the default
+//! of the library, it listens on loopback addresses only and answers only to loopback host names.
 //!
 //! ```no_run
 //! use stockade_actors::Engine;
@@ -21,8 +22,12 @@
 //! JSON is spoken here and nowhere further in: what clients send and get are types of this crate, converted by hand from and
 //! to the domain's.
 
+mod accounts;
 mod adjustments;
 mod answer;
+mod api_keys;
+mod auth;
+mod caller;
 mod client;
 mod config;
 mod cors;
@@ -41,6 +46,7 @@ mod money;
 mod openapi;
 mod orders;
 mod page;
+mod passwords;
 mod problem;
 mod products;
 mod query;
@@ -54,13 +60,18 @@ mod stock;
 mod strict;
 mod test_clock;
 mod time;
+mod tokens;
 mod trace;
 mod transfers;
 mod warehouses;
 
+pub use auth::{Algorithm, Auth, AuthMode};
 pub use client::{Network, NotANetwork};
 pub use config::HttpConfig;
 pub use cors::{NotAnOrigin, Origin};
 pub use limits::RateLimits;
 pub use openapi::openapi;
+pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, generate_password, hash_password};
+pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
+pub use tokens::{KeyError, Tokens};

@@ -59,8 +59,6 @@ pub(crate) struct Limits {
     failed_logins: Limit<IpAddr>,
 }
 
-// The accounts ask three of the four; until they are there, only tests do.
-#[allow(dead_code)]
 impl Limits {
     pub(crate) fn new(limits: &RateLimits) -> Self {
         let start = Instant::now();

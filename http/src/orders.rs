@@ -15,6 +15,7 @@ use stockade_domain::{OrderId, order::Order};
 
 use crate::{
     answer::{self, Cached},
+    caller::Caller,
     extract::Input,
     openapi::{
         answers::{Conflict, Expired, Made, One},
@@ -46,9 +47,10 @@ pub(crate) use view::OrderView;
 pub(crate) async fn place(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request()?;
+    let (request, names) = body.valid()?.into_request(&state.engine, caller)?;
     let order = state.engine.place_order(request).await;
     let order = order.map_err(locating(|named| names.locate(named)))?;
     Ok(created(&req, &state.engine, &order))
@@ -63,9 +65,10 @@ pub(crate) async fn place(
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let mut order = find(&state.engine, *id)?;
+    let mut order = find(&state.engine, caller, *id)?;
     let mut params = Params::of(&req);
     let as_of = history::AsOf::take(&state.engine, &mut params);
     params.finish()?;
@@ -76,8 +79,10 @@ pub(crate) async fn get(
     Ok(answer::seen(&req, order.version, Cached::Never, &view))
 }
 
-fn find(engine: &Engine, id: u64) -> Result<Order, Problem> {
-    engine.order(OrderId(id)).ok_or_else(|| Problem::not_found("order", id))
+/// An order that the caller may see. Of another's he learns no more than of one that never was.
+fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Order, Problem> {
+    let order = engine.order(OrderId(id)).filter(|order| caller.sees(order.placed.customer));
+    order.ok_or_else(|| Problem::not_found("order", id))
 }
 
 fn created(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {

@@ -1,10 +1,11 @@
 //! The one table from what the engine says to what clients read.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header::WWW_AUTHENTICATE};
 use stockade_actors::Error;
 use stockade_domain::{Currency, Refusal, Shortage};
 
 use crate::{
+    gate::CHALLENGE,
     problem::{Code, Fault, Problem, ShortLine},
     time::Time,
 };
@@ -160,12 +161,19 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
     };
     let detail = detail(refusal, request.currency);
     let Some(pointer) = named.and_then(|named| request.pointer(named)) else {
-        return Problem::new(status, code, detail);
+        let problem = Problem::new(status, code, detail);
+        return match status {
+            S::UNAUTHORIZED => problem.with_header(WWW_AUTHENTICATE, CHALLENGE),
+            _ => problem,
+        };
     };
+    // What the path names is not there: 404. What the body names is not there: the body is wrong.
+    let is_customer = matches!(refusal, Refusal::NotFound { kind: "customer", .. });
+    let code = if is_customer { Code::CustomerNotFound } else { code };
     let fault = Fault::body(pointer, code, detail.clone());
     match refusal {
         Refusal::Invalid { .. } => Problem::unprocessable(code, vec![fault]),
-        // What the path names is not there: 404. What the body names is not there: the body is wrong.
+        Refusal::NotFound { .. } if is_customer => Problem::unprocessable(code, vec![fault]),
         Refusal::NotFound { .. } => Problem::unprocessable(Code::Invalid, vec![fault]),
         _ => Problem::new(status, code, detail).with_faults(vec![fault]),
     }

@@ -6,12 +6,13 @@ use stockade_actors::Engine;
 use stockade_domain::{
     CustomerId, OrderId, ProductId, Quantity, ReservationId, ShopId, WarehouseId,
     holder::{Hold, HoldStatus, HolderKey, PlaceHold, Source},
-    limits::HOLD_TTL_MS_DEFAULT,
+    limits::{HOLD_TTL_MS_CUSTOMER_MAX, HOLD_TTL_MS_DEFAULT},
 };
 use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
+    caller::Caller,
     etag::Expected,
     extract::Input,
     lines::{LineBody, Lines, LinesBody},
@@ -194,12 +195,29 @@ pub(crate) struct ExtendBody {
     ttl_seconds: u64,
 }
 
-fn find(engine: &Engine, id: u64) -> Result<Hold, Problem> {
-    engine.reservation(ReservationId(id)).ok_or_else(|| Problem::not_found("reservation", id))
+/// Whether a hold is a customer's.
+pub(crate) fn is_of(hold: &Hold, customer: CustomerId) -> bool {
+    hold.key == HolderKey::Customer(customer)
+}
+
+/// A hold that the caller may see. Of another's he learns no more than of one that never was.
+fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Hold, Problem> {
+    let sees = |hold: &Hold| caller.customer().is_none_or(|customer| is_of(hold, customer));
+    let hold = engine.reservation(ReservationId(id)).filter(sees);
+    hold.ok_or_else(|| Problem::not_found("reservation", id))
+}
+
+/// How long it is to be held. Customers may not keep goods from each other for long.
+fn ttl_ms(caller: Caller, seconds: u64) -> Result<u64, Problem> {
+    let max = HOLD_TTL_MS_CUSTOMER_MAX / 1_000;
+    match caller.is_staff() || (1..=max).contains(&seconds) {
+        true => Ok(ms(seconds)),
+        false => Err(Problem::field("/ttl_seconds", format!("must be from 1 to {max} seconds"))),
+    }
 }
 
 impl NewHoldBody {
-    fn into_request(self) -> Result<(PlaceHold, Lines), Problem> {
+    fn into_request(self, caller: Caller) -> Result<(PlaceHold, Lines), Problem> {
         let source = match (self.shop_id, self.warehouse_id) {
             (Some(_), Some(_)) => {
                 return Err(Problem::field("/warehouse_id", "cannot stand beside shop_id"));
@@ -214,12 +232,15 @@ impl NewHoldBody {
             quantity: self.quantity,
         };
         let lines = spellings.read()?;
+        let ttl_ms = self.ttl_seconds.map(|seconds| ttl_ms(caller, seconds)).transpose()?;
+        let ttl_ms = ttl_ms.unwrap_or(HOLD_TTL_MS_DEFAULT);
         let request = PlaceHold {
             source,
             owner: self.owner,
-            customer: None,
+            scope: caller.scope(),
+            customer: caller.customer(),
             lines: lines.quantities.clone(),
-            ttl_ms: self.ttl_seconds.map_or(HOLD_TTL_MS_DEFAULT, ms),
+            ttl_ms,
             partial: self.mode == Some(Mode::Partial),
         };
         Ok((request, lines))
@@ -235,9 +256,10 @@ impl NewHoldBody {
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     body: Input<NewHoldBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, lines) = body.valid()?.into_request()?;
+    let (request, lines) = body.valid()?.into_request(caller)?;
     let locate = |named: Named<'_>| match named {
         Named::Thing("shop", _) => Some("/shop_id".to_owned()),
         Named::Thing("warehouse", _) => Some("/warehouse_id".to_owned()),
@@ -259,7 +281,11 @@ pub(crate) async fn create(
     ),
     responses(Many<HoldView<'static>>),
 )]
-pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
     let after = page.after_id(&mut params);
@@ -271,7 +297,8 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
     });
     params.finish()?;
     let fits = move |hold: &Hold| {
-        product.is_none_or(|product| hold.lines.iter().any(|line| line.0 == product))
+        caller.customer().is_none_or(|customer| is_of(hold, customer))
+            && product.is_none_or(|product| hold.lines.iter().any(|line| line.0 == product))
             && warehouse.is_none_or(|place| hold.allocations.iter().any(|a| a.warehouse == place))
             && owner.as_deref().is_none_or(|owner| hold.owner.as_deref() == Some(owner))
             && status.is_none_or(|status| name(hold.status) == status)
@@ -290,9 +317,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let hold = find(&state.engine, *id)?;
+    let hold = find(&state.engine, caller, *id)?;
     Params::of(&req).finish()?;
     Ok(answer::seen(&req, hold.version, Cached::Never, &HoldView::from(&hold)))
 }
@@ -306,11 +334,12 @@ pub(crate) async fn get(
 pub(crate) async fn extend(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<ExtendBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
-    let ttl_ms = ms(body.valid()?.ttl_seconds);
+    let now = find(&state.engine, caller, *id)?;
+    let ttl_ms = ttl_ms(caller, body.valid()?.ttl_seconds)?;
     check(&req, &now)?;
     let hold = state.engine.extend_reservation(now.id, ttl_ms).await.map_err(locating(plain))?;
     Ok(answer::ok(&HoldView::from(&hold)))
@@ -328,9 +357,10 @@ pub(crate) async fn extend(
 pub(crate) async fn release(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&state.engine, caller, *id)?;
     Params::of(&req).finish()?;
     check(&req, &now)?;
     state.engine.release_reservation(now.id).await?;

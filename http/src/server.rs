@@ -1,6 +1,7 @@
 //! The server: sockets, workers, and an orderly end.
 
 use std::{
+    fmt,
     future::Future,
     io,
     net::{SocketAddr, TcpListener},
@@ -16,7 +17,11 @@ use futures_util::future::{Either, join, select};
 use stockade_actors::Engine;
 use thiserror::Error;
 
-use crate::{HttpConfig, edge, problem, routes, state::State};
+use crate::{
+    AuthMode, HttpConfig, KeyError, edge, problem, routes,
+    state::State,
+    tokens::{Keys, Tokens},
+};
 
 /// Sockets that are bound, and how they will be served. Clients can connect already; they are answered by [`run`].
 ///
@@ -28,9 +33,9 @@ use crate::{HttpConfig, edge, problem, routes, state::State};
 /// assert_ne!(bound.addresses()[0].port(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Bound {
     config: HttpConfig,
+    keys: Keys,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
 }
@@ -56,6 +61,9 @@ pub enum BindError {
         port = .0.port()
     )]
     NotLoopback(SocketAddr),
+    /// A key for tokens cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The operating system refuses the address; most often another process uses it.
     #[error("cannot listen on {address}: {source}")]
     Refused {
@@ -64,6 +72,12 @@ pub enum BindError {
         /// What the operating system says.
         source: io::Error,
     },
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
 }
 
 impl Bound {
@@ -87,7 +101,8 @@ impl Bound {
 /// Binds every configured address, or none.
 ///
 /// # Errors
-/// No address, one that is not loopback, or one that cannot be bound: the error names it.
+/// No address, one that is not loopback where nobody is asked who he is, one that cannot be bound, or a key file that cannot be
+/// used: the error names it.
 ///
 /// ```
 /// use stockade_http::{BindError, HttpConfig, bind};
@@ -99,9 +114,11 @@ pub fn bind(config: &HttpConfig) -> Result<Bound, BindError> {
     if config.listen.is_empty() {
         return Err(BindError::NoAddress);
     }
-    if let Some(address) = config.listen.iter().find(|address| !address.ip().is_loopback()) {
+    let mut far = config.listen.iter().filter(|address| !address.ip().is_loopback());
+    if let (AuthMode::None, Some(address)) = (config.auth.mode, far.next()) {
         return Err(BindError::NotLoopback(*address));
     }
+    let keys = Keys::read(&config.auth)?;
     let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
     for &address in &config.listen {
         let refused = |source| BindError::Refused { address, source };
@@ -109,14 +126,14 @@ pub fn bind(config: &HttpConfig) -> Result<Bound, BindError> {
         addresses.push(listener.local_addr().map_err(refused)?);
         listeners.push(listener);
     }
-    Ok(Bound { config: config.clone(), listeners, addresses })
+    Ok(Bound { config: config.clone(), keys, listeners, addresses })
 }
 
 /// Serves until `shutdown` is ready: then it accepts nothing new, finishes what is under way within the configured time, and
 /// returns. The engine is left as it is.
 ///
 /// # Errors
-/// The operating system refuses a thread or a socket.
+/// The operating system refuses a thread or a socket, or the key for tokens cannot be read or made.
 ///
 /// ```
 /// use stockade_actors::Engine;
@@ -138,8 +155,9 @@ pub async fn run(
     engine: Engine,
     shutdown: impl Future<Output = ()> + 'static,
 ) -> io::Result<()> {
-    let Bound { config, listeners, .. } = bound;
-    let state = Data::new(State::new(engine, &config));
+    let Bound { config, keys, listeners, .. } = bound;
+    let tokens = Tokens::with(&config.auth, keys, &engine).map_err(io::Error::other)?;
+    let state = Data::new(State::new(engine, &config, tokens));
     let (app_state, test_clock) = (state.clone(), config.test_clock);
     let mut server = HttpServer::new(move || {
         App::new()

@@ -12,7 +12,9 @@ use std::{
 use stockade_actors::Engine;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::{HttpConfig, Network, Origin, limits::Limits};
+use crate::{
+    Auth, HttpConfig, Network, Origin, limits::Limits, passwords::Passwords, tokens::Tokens,
+};
 
 /// Shared by all workers.
 pub(crate) struct State {
@@ -28,6 +30,12 @@ pub(crate) struct State {
     pub(crate) trusted_proxies: Vec<Network>,
     /// How much callers may ask for; nothing where everybody is trusted.
     pub(crate) limits: Option<Limits>,
+    /// How callers are known.
+    pub(crate) auth: Auth,
+    /// Makes and reads access tokens.
+    pub(crate) tokens: Tokens,
+    /// Hashes passwords and compares them.
+    pub(crate) passwords: Passwords,
     draining: AtomicBool,
     /// Requests that wait for something to happen.
     followers: Arc<Semaphore>,
@@ -38,7 +46,7 @@ pub(crate) struct State {
 const FOLLOWERS_MAX: usize = 1_000;
 
 impl State {
-    pub(crate) fn new(engine: Engine, config: &HttpConfig) -> Self {
+    pub(crate) fn new(engine: Engine, config: &HttpConfig, tokens: Tokens) -> Self {
         Self {
             engine,
             json_bytes_max: config.json_bytes_max,
@@ -46,6 +54,9 @@ impl State {
             cors_origins: config.cors_origins.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             limits: config.rate_limits.as_ref().map(Limits::new),
+            auth: config.auth.clone(),
+            tokens,
+            passwords: Passwords::new(),
             draining: AtomicBool::new(false),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             drained: Notify::new(),

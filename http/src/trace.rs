@@ -76,7 +76,7 @@ fn log(method: &Method, pattern: Option<&str>, status: StatusCode, latency_us: u
 }
 
 /// A pattern of the router without what its ids may look like: `/v1/orders/{id}`.
-fn route(pattern: &str) -> String {
+pub(crate) fn route(pattern: &str) -> String {
     let (mut route, mut depth, mut in_rule) = (String::with_capacity(pattern.len()), 0, false);
     for letter in pattern.chars() {
         match letter {

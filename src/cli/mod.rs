@@ -4,12 +4,16 @@ mod config;
 #[cfg(feature = "http")]
 mod demo;
 #[cfg(feature = "http")]
+mod first_start;
+#[cfg(feature = "http")]
 mod logging;
 mod replay;
 mod rest;
 mod seed;
 #[cfg(feature = "http")]
 mod serve;
+#[cfg(feature = "http")]
+mod user;
 mod verify;
 
 use std::{
@@ -41,6 +45,9 @@ enum Command {
     Seed(seed::Seed),
     /// Check every record and every invariant of a data directory that nobody uses.
     Verify(verify::Verify),
+    /// Make and change accounts, in a data directory that nobody uses or in a running server.
+    #[cfg(feature = "http")]
+    User(user::User),
     /// Print the effective configuration as TOML.
     Config(ConfigCommand),
     /// Print the OpenAPI document of the REST surface.
@@ -59,7 +66,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// Read settings from this file instead of ./stockade.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
@@ -150,6 +157,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(replay) => replay.run(),
         Command::Seed(seed) => seed.run(),
         Command::Verify(verify) => verify.run(),
+        #[cfg(feature = "http")]
+        Command::User(user) => user.run(),
         Command::Config(command) => {
             let settings = config::Settings::load(command.file.config.as_deref(), &[])?;
             print(&settings.to_toml())

@@ -1,6 +1,7 @@
 //! A small REST client.
 
 use std::{
+    fmt,
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use clap::Args;
 use serde_json::Value;
 use ureq::{Agent, http::Method};
 
@@ -28,6 +30,22 @@ const ANSWER_BYTES_MAX: u64 = 1 << 30;
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// What the server knows the caller by.
+    token: Option<String>,
+}
+
+/// How a running server knows the caller.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Token {
+    /// An access token or an API key for the server
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "STOCKADE_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
+    token: Option<String>,
 }
 
 /// A request with a body.
@@ -36,6 +54,13 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) body: Value,
+}
+
+// It lets in whoever reads it.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
 }
 
 impl Request {
@@ -52,8 +77,8 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// A client of the server at `url`.
-    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+    /// A client of the server at `url`, known to it by the token.
+    pub(crate) fn new(url: &str, Token { token }: &Token) -> Result<Self, Failure> {
         if !url.starts_with("http://") {
             let what = format!("--url {url}: must begin with http:// (https is not supported yet)");
             return Err(Failure::usage(what));
@@ -65,7 +90,7 @@ impl Client {
             .max_idle_connections_per_host(CONNECTIONS_MAX)
             .build();
         let base = format!("{}/v1", url.trim_end_matches('/'));
-        Ok(Self { agent: config.into(), base })
+        Ok(Self { agent: config.into(), base, token: token.clone() })
     }
 
     /// One request, whatever its status.
@@ -77,7 +102,10 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let url = format!("{}{path}", self.base);
         let failed = |error: ureq::Error| Failure::work(format!("{method} {url}: {error}"));
-        let request = ureq::http::Request::builder().method(method.clone()).uri(&url);
+        let mut request = ureq::http::Request::builder().method(method.clone()).uri(&url);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let answer = match body {
             Some(body) => {
                 let request = request.header("content-type", "application/json");

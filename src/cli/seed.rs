@@ -18,6 +18,7 @@ use super::{
         run::progress,
         target_at,
     },
+    rest::Token,
 };
 
 /// The most products and orders: a plan is kept in memory.
@@ -45,6 +46,8 @@ pub(super) struct Seed {
     /// Put it into a running server through REST
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    token: Token,
     /// How to print what was made
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -78,7 +81,7 @@ enum Fate {
 impl Seed {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (plan, made) = make(self.seed, self.products, self.orders);
-        let mut target = target_at(self.url.as_deref(), self.data_dir.as_deref())?;
+        let mut target = target_at(self.url.as_deref(), &self.token, self.data_dir.as_deref())?;
         target.open_shop(&plan)?;
         let bar = progress(plan.orders.len());
         for stage in &plan.stages {

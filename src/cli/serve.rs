@@ -10,14 +10,14 @@ use clap::Args;
 use futures_util::future::{Either, select};
 use stockade::{
     Engine, Opened,
-    http::{Bound, HttpConfig, bind},
+    http::{AuthMode, BindError, Bound, HttpConfig, bind},
 };
 use tokio::sync::oneshot;
 
 use super::{
     Failure,
-    config::{AuthMode, Flag, Settings},
-    demo, logging, print,
+    config::{Flag, Settings},
+    demo, first_start, logging, print,
 };
 
 /// Flags of `stockade serve`. Each has a setting in the configuration file, too.
@@ -37,7 +37,7 @@ pub(super) struct Serve {
     /// When a commit counts: sync, interval:MS or none
     #[arg(long, value_name = "WHEN")]
     durability: Option<String>,
-    /// Who may call: none means everybody on this machine
+    /// Who may call: jwt (who presents a token or an API key) or none (everybody on this machine)
     #[arg(long, value_name = "MODE")]
     auth: Option<String>,
     /// Let clients move the clock, which stands still else: POST /test/clock. For tests
@@ -51,10 +51,6 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let settings = Settings::load(self.file.config.as_deref(), &self.flags())?;
-        if settings.auth == AuthMode::Jwt {
-            let what = "auth.mode jwt is not there yet: use none, which serves this machine only";
-            return Err(Failure::usage(what));
-        }
         if self.test_clock && !settings.in_memory {
             let what = "--test-clock: only with --in-memory, data that is kept has one clock";
             return Err(Failure::usage(what));
@@ -85,9 +81,13 @@ async fn serve(settings: &Settings, with_demo: bool, test_clock: bool) -> Result
     // A signal during a long start must not be lost, and ends it as soon as it can.
     let signals = Signals::listen()?;
     // Whoever may reach a server without sign-in is trusted.
-    let limits = settings.http.rate_limits.filter(|_| settings.auth == AuthMode::Jwt);
+    let asks = settings.http.auth.mode == AuthMode::Jwt;
+    let limits = settings.http.rate_limits.filter(|_| asks);
     let http = HttpConfig { rate_limits: limits, test_clock, ..settings.http.clone() };
-    let bound = bind(&http).map_err(Failure::work)?;
+    let bound = bind(&http).map_err(|error| match error {
+        BindError::Key(_) => Failure::usage(error),
+        error => Failure::work(error),
+    })?;
     let config = match test_clock {
         true => settings.engine().with_test_clock(),
         false => settings.engine(),
@@ -138,6 +138,15 @@ async fn announce(
     line("started", started(engine.opened()));
     if with_demo {
         line("demo", demo::fill(engine).await?);
+    }
+    match settings.http.auth.mode {
+        AuthMode::Jwt => {
+            let said = first_start::make_admin(settings, engine).await?;
+            said.into_iter().for_each(|said| line("admin", said));
+        }
+        AuthMode::None => {
+            line("sign-in", "none: whoever is on this machine may do everything".into())
+        }
     }
     for address in bound.addresses() {
         line("listening", format!("http://{address}"));

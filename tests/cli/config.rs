@@ -42,7 +42,8 @@ fn wrong_environment_and_flags_are_named() {
     finish(wrong).refused(2, &["STOCKADE_DATA__DURABILITY", "data.durability is \"often\""]);
     let wrong = run(folder.path(), &["serve", "--listen", "nowhere"]);
     wrong.refused(2, &["--listen", "http.listen is \"nowhere\""]);
-    run(folder.path(), &["serve", "--auth", "jwt"]).refused(2, &["auth.mode jwt", "use none"]);
+    let wrong = run(folder.path(), &["serve", "--auth", "open"]);
+    wrong.refused(2, &["--auth", "auth.mode is \"open\"", "jwt, none"]);
     run(folder.path(), &["config", "--config", "none.toml"]).refused(2, &["none.toml"]);
     run(folder.path(), &["dance"]).refused(2, &["dance"]);
 }

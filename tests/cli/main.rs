@@ -1,8 +1,10 @@
 //! The real binary, as people and programs run it.
 
+mod auth;
 mod config;
 mod replay;
 mod seed;
 mod serve;
 mod support;
+mod user;
 mod verify;

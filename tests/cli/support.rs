@@ -70,9 +70,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it on a free port, and waits until it says where it listens.
+    /// Starts it on a free port and without sign-in, and waits until it says where it listens.
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--auth", "none"];
         all.extend(args);
         Self::start_as(command(folder, &all))
     }

@@ -168,10 +168,10 @@ impl Engine {
         }
     }
 
-    /// Lets an API key be no good any more.
+    /// Lets an API key be no good any more; one that is not stays so.
     ///
     /// # Errors
-    /// No such key.
+    /// There never was such a key.
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Error> {
         self.change_accounts(AccountCommand::RevokeApiKey { id }).await.map(drop)
     }
@@ -206,6 +206,12 @@ impl Engine {
         let accounts = self.shared().read.accounts.read_recursive();
         let customers = accounts.customers_after(after).filter(|account| fits(account));
         customers.take(limit).cloned().collect()
+    }
+
+    /// All accounts of the other kind, by id: staff and admins that were never customers.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Arc<Account>> {
+        self.shared().read.accounts.read_recursive().accounts_after(0).cloned().collect()
     }
 
     /// How many accounts may do everything.

@@ -51,12 +51,13 @@ pub(super) async fn run(
             let known = lane.accounts.borrow().live(id, expected)?.clone();
             let gone = Refusal::NotFound { kind: id.kind(), id: id.number() };
             let before = lane.shared.vault.person(&known).ok_or(gone)?;
+            let is_another = change.password.is_some();
             let after = before.changed(change);
             guarded(|| Ok(after.check()?))?;
             if after == before {
                 return Ok((AccountThing::Account(known), None));
             }
-            let password = after.password != before.password;
+            let password = is_another && after.password != before.password;
             let identity = seal(lane, known.key, &after)?;
             command(lane, by, &AccountCommand::Change { id, expected, identity, password }).await
         }

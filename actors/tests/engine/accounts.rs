@@ -91,6 +91,11 @@ fn a_change_is_merged_with_what_is_known() {
     assert!(engine.personal(&named) == Some(person("ann@example.com", "", "Ann")));
     is(change(name(None)), Refusal::VersionConflict { expected: 1, current: 2 });
     assert!(engine.session(ann.id, session).is_some(), "another name ends no session");
+    let rehashed = Some("$argon2id$anew".to_owned());
+    let anew = PersonalChange { rehashed, ..PersonalChange::default() };
+    let changed = wait(engine.change_account(ann.id, None, anew)).unwrap();
+    assert_eq!(engine.personal(&changed).unwrap().password.as_deref(), Some("$argon2id$anew"));
+    assert!(engine.session(ann.id, session).is_some(), "the same password ends no session");
     let password = Some("$argon2id$another".to_owned());
     let another = PersonalChange { password, ..PersonalChange::default() };
     let changed = wait(engine.change_account(ann.id, None, another)).unwrap();
@@ -153,7 +158,8 @@ fn a_machine_signs_in_by_its_key_until_it_is_revoked() {
     }
     wait(engine.revoke_api_key(key.id)).unwrap();
     assert!(engine.api_key(&text).is_none());
-    is(wait(engine.revoke_api_key(key.id)), Refusal::NotFound { kind: "api key", id: 1 });
+    wait(engine.revoke_api_key(key.id)).expect("it stays revoked");
+    is(wait(engine.revoke_api_key(ApiKeyId(3))), Refusal::NotFound { kind: "api key", id: 3 });
     assert_eq!(engine.api_keys().len(), 1);
     check(&engine);
 }

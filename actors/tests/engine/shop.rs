@@ -46,6 +46,7 @@ pub(crate) fn hold_of(owner: Option<&str>, wanted: &[(ProductId, Quantity)]) -> 
     PlaceHold {
         source: Source::Shop(SHOP),
         owner: owner.map(Into::into),
+        scope: None,
         customer: None,
         lines: lines(wanted),
         ttl_ms: 60_000,

@@ -59,9 +59,11 @@ impl Accounts {
             }
             AccountCommand::CreateApiKey { name, token } => self.create_api_key(name, *token, at),
             AccountCommand::RevokeApiKey { id } => {
-                let missing = Refusal::NotFound { kind: "api key", id: id.0 };
-                self.api_key(*id).ok_or(missing)?;
-                Ok(vec![AccountEvent::ApiKeyRevoked { id: *id, at }])
+                if !(1..=self.counts.api_keys).contains(&id.0) {
+                    return Err(Refusal::NotFound { kind: "api key", id: id.0 });
+                }
+                let revoked = AccountEvent::ApiKeyRevoked { id: *id, at };
+                Ok(self.api_key(*id).map(|_| revoked).into_iter().collect())
             }
         }
     }

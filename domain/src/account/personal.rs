@@ -32,6 +32,8 @@ pub struct PersonalChange {
     pub name: Option<Option<String>>,
     /// The hash of another password, as a PHC string. It ends the account's sessions.
     pub password: Option<String>,
+    /// Another hash of the same password: it ends nothing.
+    pub rehashed: Option<String>,
 }
 
 /// What logins are compared by: nobody tells upper and lower case apart.
@@ -58,7 +60,7 @@ impl Personal {
             email: field(change.email, &self.email),
             username: field(change.username, &self.username),
             name: field(change.name, &self.name),
-            password: field(change.password.map(Some), &self.password),
+            password: field(change.password.or(change.rehashed).map(Some), &self.password),
         }
         .normalized()
     }

@@ -20,10 +20,14 @@ impl PlaceHold {
     #[doc = include_str!("../../docs/place_hold_key.md")]
     #[must_use]
     pub fn key(&self, id: ReservationId) -> HolderKey {
-        match (self.customer, &self.owner) {
-            (Some(customer), _) => HolderKey::Customer(customer),
-            (None, Some(owner)) => HolderKey::Named(owner.as_str().into()),
-            (None, None) => HolderKey::Single(id),
+        match (self.customer, &self.owner, &self.scope) {
+            (Some(customer), ..) => HolderKey::Customer(customer),
+            (None, Some(owner), None) => HolderKey::Named(owner.as_str().into()),
+            // No owner has the letter between them.
+            (None, Some(owner), Some(scope)) => {
+                HolderKey::Named(format!("{scope}\0{owner}").into())
+            }
+            (None, None, _) => HolderKey::Single(id),
         }
     }
 
@@ -36,6 +40,9 @@ impl PlaceHold {
         check_ttl(self.ttl_ms)?;
         if let Some(owner) = &self.owner {
             check_text("owner", owner, TEXT_MAX)?;
+        }
+        if let Some(scope) = &self.scope {
+            check_text("scope", scope, TEXT_MAX)?;
         }
         let lines = sum_lines(&self.lines, HOLD_LINES_MAX)?;
         let (sourcing, candidates) = match self.source {

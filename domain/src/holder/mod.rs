@@ -41,6 +41,8 @@ pub struct PlaceHold {
     pub source: Source,
     /// The caller's name for whom it is held: the same product again under it replaces the hold.
     pub owner: Option<String>,
+    /// Among whose names that is one: callers of different scopes that choose the same name do not meet.
+    pub scope: Option<String>,
     /// For which customer.
     pub customer: Option<CustomerId>,
     /// What; the same product twice is summed.

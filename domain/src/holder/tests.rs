@@ -70,6 +70,7 @@ fn request(lines: &[(u64, Quantity)]) -> PlaceHold {
     PlaceHold {
         source: Source::Shop(ShopId(1)),
         owner: None,
+        scope: None,
         customer: Some(CustomerId(1)),
         lines: lines.iter().map(line).collect(),
         ttl_ms: TTL_MS,

@@ -29,6 +29,15 @@ impl Order {
                 check_words(&[("reason", reason)])?;
                 self.cancel(lines.as_deref(), reason.as_deref(), at)
             }
+            OrderCommand::CancelUnpaid { lines, reason } => {
+                check_words(&[("reason", reason)])?;
+                match self.status {
+                    Status::PendingPayment | Status::Cancelled | Status::Expired => {
+                        self.cancel(lines.as_deref(), reason.as_deref(), at)
+                    }
+                    _ => Err(Refusal::OrderAlreadyPaid),
+                }
+            }
             OrderCommand::Ship { lines, carrier, tracking } => {
                 check_words(&[("carrier", carrier), ("tracking", tracking)])?;
                 self.ship(lines.as_deref(), carrier.as_deref(), tracking.as_deref(), at)

@@ -273,6 +273,13 @@ pub enum OrderCommand {
         /// Why.
         reason: Option<String>,
     },
+    /// The same while it is not paid: what a customer may do himself.
+    CancelUnpaid {
+        /// Which lines; none named means all.
+        lines: Option<Vec<LineQuantity>>,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Ship what is left, or the lines named.
     Ship {
         /// Which lines; none named means all.

@@ -282,6 +282,7 @@ impl World {
                 None => Source::Shop(ShopId(1)),
             },
             owner: ask.owner.map(|owner| format!("cart {owner}")),
+            scope: None,
             customer: ask.customer.map(stockade_domain::CustomerId),
             lines: lines_of(&ask.lines),
             ttl_ms: 30_000,

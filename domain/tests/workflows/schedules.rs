@@ -96,6 +96,7 @@ fn hold(engine: &mut Engine, quantity: Quantity) -> ReservationId {
         PlaceHold {
             source: Source::Shop(SHOP),
             owner: Some("cart".into()),
+            scope: None,
             customer: Some(CustomerId(1)),
             lines: lines(&[(1, quantity)]),
             ttl_ms: 600_000,

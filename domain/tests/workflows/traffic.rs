@@ -166,7 +166,7 @@ impl Traffic {
         let customer = self.rng.chance(30).then_some(CustomerId(7));
         let ttl_ms = 1_000 * self.rng.up_to(3_000);
         let (lines, partial) = (self.lines(), self.rng.chance(30));
-        let request = PlaceHold { source, owner, customer, lines, ttl_ms, partial };
+        let request = PlaceHold { source, owner, scope: None, customer, lines, ttl_ms, partial };
         Some(Box::new(PlaceOnHold::new(ReservationId(engine.id()), request)))
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::{RefOr, path::Operation, security::SecurityRequirement};
 
 use super::answers::parameters;
+use crate::routes;
 
 /// What the server does with it. The document says no more than that.
 pub(super) struct Callers {
@@ -16,9 +17,15 @@ pub(super) struct Callers {
     pub(super) has_positions: bool,
 }
 
-/// What this server does: there is no sign-in yet, and neither are keys and positions.
-pub(super) const NOW: Callers =
-    Callers { who: |_, _| "anybody", has_keys: false, has_positions: false };
+/// What this server does: there are no keys and positions yet.
+pub(super) const NOW: Callers = Callers { who: by_table, has_keys: false, has_positions: false };
+
+/// Who may use an operation, by the route table.
+fn by_table(method: &str, path: &str) -> &'static str {
+    let bare = path.strip_prefix("/v1").unwrap_or(path);
+    let is_it = |route: &&routes::Route| route.method == method && route.path == bare;
+    routes::routes().iter().find(is_it).map_or("anybody", |route| route.who)
+}
 
 /// Whoever watches the server is asked for nothing and never limited.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];

@@ -1,4 +1,4 @@
-use actix_web::{HttpRequest, HttpResponse, web::Path};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use serde::Deserialize;
 use stockade_actors::{Engine, Error};
 use stockade_domain::{
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer,
+    caller::Caller,
     etag::Expected,
     extract::Input,
     lines::LineBody,
@@ -19,7 +20,7 @@ use crate::{
         answers::{Conflict, Done, IfMatch, Made},
         kinds,
     },
-    problem::Problem,
+    problem::{Code, Problem},
     refusals::{Request, explain, plain},
     state::Shared,
 };
@@ -138,10 +139,11 @@ fn shown(engine: &Engine, order: &Order) -> HttpResponse {
 pub(crate) async fn pay(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<PaymentBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&state.engine, caller, *id)?;
     let PaymentBody { amount, method, reference } = body.valid()?;
     let currency = now.placed.currency;
     let amount = amount.map(|amount| amount.amount(currency, "/amount")).transpose()?;
@@ -150,7 +152,7 @@ pub(crate) async fn pay(
     Ok(created(&req, &state.engine, &order))
 }
 
-/// `POST /orders/{id}/cancel`: gives up what is not shipped.
+/// `POST /orders/{id}/cancel`: gives up what is not shipped; a customer, only while it is not paid.
 #[utoipa::path(
     post, path = "/orders/{id}/cancel", tag = "orders",
     params(IfMatch), request_body = CancelBody,
@@ -159,14 +161,29 @@ pub(crate) async fn pay(
 pub(crate) async fn cancel(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<CancelBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&state.engine, caller, *id)?;
     let CancelBody { reason, lines } = body.valid()?;
-    let cancel = OrderCommand::Cancel { lines: lines.map(quantities), reason };
-    let order = command(&state.engine, &req, &now, cancel).await?;
+    let lines = lines.map(quantities);
+    check(&req, &now)?;
+    let cancel = match caller.customer() {
+        Some(_) => OrderCommand::CancelUnpaid { lines, reason },
+        None => OrderCommand::Cancel { lines, reason },
+    };
+    let order = state.engine.change_order(now.id(), cancel).await.map_err(|error| match error {
+        Error::Refused(Refusal::OrderAlreadyPaid) => paid_already(),
+        error => refused(error, &now),
+    })?;
     Ok(shown(&state.engine, &order))
+}
+
+/// 403: the goods may be on their way, and the money is here.
+fn paid_already() -> Problem {
+    let detail = "a customer cannot cancel a paid order: ask the shop";
+    Problem::new(StatusCode::FORBIDDEN, Code::Forbidden, detail)
 }
 
 /// `POST /orders/{id}/shipments`: ships what is left, or some of it.
@@ -178,10 +195,11 @@ pub(crate) async fn cancel(
 pub(crate) async fn ship(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<ShipmentBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&state.engine, caller, *id)?;
     let ShipmentBody { lines, carrier, tracking } = body.valid()?;
     let ship = OrderCommand::Ship { lines: lines.map(quantities), carrier, tracking };
     let order = command(&state.engine, &req, &now, ship).await?;
@@ -197,10 +215,11 @@ pub(crate) async fn ship(
 pub(crate) async fn deliver(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<DeliverBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&state.engine, caller, *id)?;
     body.valid()?;
     let order = command(&state.engine, &req, &now, OrderCommand::Deliver).await?;
     Ok(shown(&state.engine, &order))
@@ -215,10 +234,11 @@ pub(crate) async fn deliver(
 pub(crate) async fn return_goods(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<ReturnBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&state.engine, caller, *id)?;
     let ReturnBody { lines, restock, reason } = body.valid()?;
     let lines = Some(quantities(lines));
     let back = OrderCommand::Return { lines, restock: restock.unwrap_or(true), reason };
@@ -235,11 +255,12 @@ pub(crate) async fn return_goods(
 pub(crate) async fn set_status(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
     body: Input<StatusBody>,
 ) -> Result<HttpResponse, Problem> {
     let engine = &state.engine;
-    let now = find(engine, *id)?;
+    let now = find(engine, caller, *id)?;
     let word = body.valid()?.status;
     let Some(wanted) = list::status(&word) else {
         return Err(Problem::field("/status", "must be the name of a status"));
@@ -255,7 +276,7 @@ pub(crate) async fn set_status(
         Ok(order) => Ok(shown(engine, &order)),
         Err(error) => {
             // Somebody else may have come first: then what is asked for is done, or illegal from where the order is now.
-            let now = find(engine, *id)?;
+            let now = find(engine, caller, *id)?;
             match error {
                 Error::Refused(_) if now.status == wanted => Ok(shown(engine, &now)),
                 Error::Refused(Refusal::OrderAlreadyPaid | Refusal::OrderNotPayable(_)) => {

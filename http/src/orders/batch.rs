@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer,
+    caller::Caller,
     extract::Input,
     openapi::answers::{Conflict, Done, Expired, Told},
     problem::Problem,
@@ -87,6 +88,7 @@ impl<'a> Row<'a> {
 )]
 pub(crate) async fn place_many(
     state: Shared,
+    caller: Caller,
     body: Input<BatchBody>,
 ) -> Result<HttpResponse, Problem> {
     let BatchBody { orders, mode } = body.valid()?;
@@ -94,7 +96,8 @@ pub(crate) async fn place_many(
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/orders", detail));
     }
-    let drafts = orders.into_iter().map(PlaceOrderBody::into_request);
+    let draft = |order: PlaceOrderBody| order.into_request(&state.engine, caller);
+    let drafts = orders.into_iter().map(draft);
     match mode {
         Some(Mode::All) => all(&state.engine, drafts.enumerate()).await,
         None | Some(Mode::Each) => each(&state.engine, drafts.collect()).await,

@@ -1,17 +1,21 @@
 use serde::Deserialize;
+use stockade_actors::Engine;
 use stockade_domain::{
-    CustomerId, Quantity, ReservationId, ShopId,
+    CustomerId, Quantity, Refusal, ReservationId, ShopId,
+    account::AccountId,
     order::{Details, PlaceOrder, ShipTo},
 };
 use utoipa::ToSchema;
 
 use crate::{
+    caller::Caller,
     fields::Texts,
     lines::{LineBody, Lines, LinesBody, OtherLineBody},
     openapi::kinds,
     problem::Problem,
     query::ID_MAX,
-    refusals::Named,
+    refusals::{Named, locating},
+    reservations::is_of,
     shops::{DEFAULT_SHOP, ms},
     warehouses::millionths,
 };
@@ -69,8 +73,12 @@ pub(crate) struct Names {
 }
 
 impl PlaceOrderBody {
-    /// The order that is asked for, and how the body named its parts.
-    pub(crate) fn into_request(self) -> Result<(PlaceOrder, Names), Problem> {
+    /// The order that this caller asks for, and how the body named its parts.
+    pub(crate) fn into_request(
+        self,
+        engine: &Engine,
+        caller: Caller,
+    ) -> Result<(PlaceOrder, Names), Problem> {
         if self.customer_id.is_some_and(|id| !(1..=ID_MAX).contains(&id)) {
             return Err(Problem::field("/customer_id", "must be an id, a positive number"));
         }
@@ -79,6 +87,7 @@ impl PlaceOrderBody {
             let place = format!("/reservation_ids/{at}");
             return Err(Problem::field(place, "must be an id, a positive number"));
         }
+        let customer = customer(engine, caller, self.customer_id)?;
         let ship_to = self.ship_to.map(ShipToBody::read).transpose()?;
         let seldom = ship_to.is_some()
             || self.note.is_some()
@@ -99,15 +108,55 @@ impl PlaceOrderBody {
             self.reservation_ids.unwrap_or_default().into_iter().map(ReservationId).collect();
         let request = PlaceOrder {
             shop: self.shop_id.map_or(DEFAULT_SHOP, ShopId),
-            customer: self.customer_id.map(CustomerId),
+            customer,
             lines: lines.quantities.clone(),
             reservations: reservations.clone(),
             payment_deadline_ms: self.payment_deadline_seconds.map(ms),
-            // Whoever calls without authentication is an administrator.
-            may_lengthen_deadline: true,
+            may_lengthen_deadline: caller.is_staff(),
             details,
         };
-        Ok((request, Names { lines, reservations }))
+        let names = Names { lines, reservations };
+        check_reservations(engine, caller, &names)?;
+        Ok((request, names))
+    }
+}
+
+/// For whom it is ordered. He must be somebody, unless it is a trial without sign-in and nobody is kept here: then customers are
+/// those of another system.
+fn customer(
+    engine: &Engine,
+    caller: Caller,
+    named: Option<u64>,
+) -> Result<Option<CustomerId>, Problem> {
+    if named.is_some_and(|id| !(1..=ID_MAX).contains(&id)) {
+        return Err(Problem::field("/customer_id", "must be an id, a positive number"));
+    }
+    let customer = caller.customer_named(named.map(CustomerId))?;
+    let is_here = |id| {
+        let account = engine.account(AccountId::Customer(id));
+        account.is_some_and(|account| !account.is_erased())
+    };
+    let is_elsewhere = || caller == Caller::Local && engine.customers(0, 1, |_| true).is_empty();
+    match customer {
+        Some(id) if !is_here(id) && !is_elsewhere() => {
+            Err(locating(|_| Some("/customer_id".to_owned()))(
+                Refusal::NotFound { kind: "customer", id: id.0 }.into(),
+            ))
+        }
+        customer => Ok(customer),
+    }
+}
+
+/// A customer orders what is held for himself. Of another's hold he learns no more than of one that never was.
+fn check_reservations(engine: &Engine, caller: Caller, names: &Names) -> Result<(), Problem> {
+    let Some(customer) = caller.customer() else { return Ok(()) };
+    let is_own = |id| engine.reservation(id).is_some_and(|hold| is_of(&hold, customer));
+    match names.reservations.iter().find(|id| !is_own(**id)) {
+        Some(id) => {
+            let missing = Refusal::NotFound { kind: "reservation", id: id.0 };
+            Err(locating(|named| names.locate(named))(missing.into()))
+        }
+        None => Ok(()),
     }
 }
 

@@ -7,8 +7,12 @@ use stockade_domain::{
 
 use utoipa::ToSchema;
 
-use super::list::{Filters, Rank, Sorted, filter, read_rank, search, sort, write_rank};
+use super::{
+    find,
+    list::{Filters, Rank, Sorted, filter, read_rank, search, sort, write_rank},
+};
 use crate::{
+    caller::Caller,
     money::{Code, Money},
     openapi::{
         answers::{Many, Paging},
@@ -114,7 +118,11 @@ type Position = (Rank, usize);
     params(Paging, Filters),
     responses(Many<Detail>),
 )]
-pub(crate) async fn details(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn details(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
     let after = page.after(&mut params, |bytes| {
@@ -122,12 +130,13 @@ pub(crate) async fn details(req: HttpRequest, state: Shared) -> Result<HttpRespo
         Some((read_rank(rank)?, u64::from_be_bytes(line.try_into().ok()?) as usize))
     });
     let sorted = sort(&mut params);
-    let filter = filter(&mut params);
+    let mut filter = filter(&mut params);
     params.finish()?;
+    filter.customer = caller.customer_named(filter.customer)?;
     let (engine, wanted) = (state.engine.clone(), page.look_for());
     let look = move || {
-        // The order that the page before ended in may have lines left.
-        let begun = after.and_then(|((_, id), _)| engine.order(OrderId(id)));
+        // The order that the page before ended in may have lines left. A cursor is only a text: it may name any order.
+        let begun = after.and_then(|((_, id), _)| find(&engine, caller, id).ok());
         let rank = after.map(|(rank, _)| rank);
         let others = search(&engine, &filter, sorted, rank, wanted);
         let first = after.map_or(0, |(_, line)| line);

@@ -10,6 +10,7 @@ use stockade_domain::{
 
 use super::{find, view::OrderView};
 use crate::{
+    caller::Caller,
     events::{self, CloudEvent, Entity, Place, of_order},
     openapi::{
         answers::{Many, Paging},
@@ -38,9 +39,10 @@ struct Step {
 pub(crate) async fn history(
     req: HttpRequest,
     state: Shared,
+    caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let order = find(&state.engine, *id)?;
+    let order = find(&state.engine, caller, *id)?;
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
     let after = page.after_id(&mut params);

@@ -1,7 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use stockade_actors::{Engine, OrderFilter};
 use stockade_domain::{
-    CustomerId, OrderId, ProductId, ShopId,
+    CustomerId, ProductId, ShopId,
     order::{Order, Status},
 };
 
@@ -11,9 +11,10 @@ use utoipa::{
     openapi::path::{Parameter, ParameterIn},
 };
 
-use super::view::OrderView;
+use super::{find, view::OrderView};
 use crate::{
     answer,
+    caller::Caller,
     openapi::{
         answers::{Many, Paging, parameters},
         kinds,
@@ -68,21 +69,26 @@ impl IntoParams for Filters {
     ),
     responses(Many<OrderView<'static>>),
 )]
-pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let engine = &state.engine;
     if let Some(ids) = params.ids() {
         params.finish()?;
         let found: Vec<Order> =
-            ids.into_iter().filter_map(|id| engine.order(OrderId(id))).collect();
+            ids.into_iter().filter_map(|id| find(engine, caller, id).ok()).collect();
         let data = found.iter().map(|order| OrderView::of(engine, order)).collect();
         return Ok(answer::ok(&List { data, next_cursor: None }));
     }
     let page = Page::of(&req, &mut params);
     let after = page.after(&mut params, read_rank);
     let (sort, descending) = sort(&mut params);
-    let filter = filter(&mut params);
+    let mut filter = filter(&mut params);
     params.finish()?;
+    filter.customer = caller.customer_named(filter.customer)?;
     let look_for = page.look_for();
     let found = if (sort, descending) == (Sort::Id, false) && filter == OrderFilter::default() {
         engine.orders(&filter, after.map_or(0, |(_, id)| id), look_for)

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer,
+    caller::Caller,
     extract::Input,
     openapi::{
         answers::{Conflict, Done, Expired},
@@ -68,9 +69,10 @@ struct ShortView {
 )]
 pub(crate) async fn plan(
     state: Shared,
+    caller: Caller,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request()?;
+    let (request, names) = body.valid()?.into_request(&state.engine, caller)?;
     let plan = state.engine.plan(&request).map_err(locating(|named| names.locate(named)))?;
     let products = distinct(&request.lines);
     let allocations = plan.allocations.iter().map(|allocation| AllocationView {

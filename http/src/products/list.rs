@@ -9,7 +9,9 @@ use stockade_domain::{
 
 use super::view::ProductView;
 use crate::{
-    answer, money,
+    answer,
+    caller::Caller,
+    money,
     openapi::{
         answers::{Many, Paging},
         kinds,
@@ -70,7 +72,11 @@ struct Filter {
     ),
     responses(Many<ProductView<'static>>),
 )]
-pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+pub(crate) async fn list(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     if let Some(ids) = params.ids() {
         let shop = shop(&state.engine, &mut params);
@@ -82,6 +88,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
     let after = page.after(&mut params, |bytes| read_rank(bytes, sort));
     let filter = Filter::of(&state.engine, &mut params, sort);
     params.finish()?;
+    if filter.archived && !caller.is_staff() {
+        // Only staff are shown what is not for sale.
+        return Ok(answer::ok(&List::<()> { data: Vec::new(), next_cursor: None }));
+    }
     let shop = filter.shop.clone();
     let (wanted, engine) = (page.look_for(), state.engine.clone());
     let search = move || filter.search(&engine, wanted, (sort, descending), after);

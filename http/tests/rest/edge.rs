@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stockade_http::{HttpConfig, RateLimits};
+use stockade_http::{Auth, AuthMode, HttpConfig, RateLimits};
 
 use crate::server::Server;
 
@@ -80,6 +80,7 @@ fn a_preflight_is_answered_from_the_route() {
 fn an_address_over_its_limit_is_told_when_to_come_again() {
     let limits = RateLimits { address_per_second: 1, ..RateLimits::default() };
     let config = HttpConfig {
+        auth: Auth { mode: AuthMode::Jwt, ..Auth::default() },
         rate_limits: Some(limits),
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         ..HttpConfig::default()
@@ -140,6 +141,7 @@ fn unknown_and_broken_parameters_are_refused_on_every_route() {
     let product = server.product("9.00", 50);
     let order = server.order(product, 1);
     server.post("/v1/reservations", r#"{"product_id": 1, "quantity": 1}"#).is(201);
+    server.post("/v1/customers", r#"{"name": "Ann"}"#).is(201);
     server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
     let moved = r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1}"#;
     server.post("/v1/warehouses/transfer", moved).is(201);
@@ -161,6 +163,10 @@ fn unknown_and_broken_parameters_are_refused_on_every_route() {
         "/shops",
         "/shops/1",
         "/shops/1/warehouses",
+        "/profile",
+        "/customers",
+        "/customers/1",
+        "/api-keys",
     ]
     .map(|path| ("GET", format!("/v1{path}")))
     .to_vec();
@@ -192,6 +198,15 @@ fn unknown_and_broken_parameters_are_refused_on_every_route() {
             ("PUT", "/shops/1/warehouses"),
             ("DELETE", "/products/1"),
             ("DELETE", "/reservations/1"),
+            ("POST", "/register"),
+            ("POST", "/login"),
+            ("POST", "/token/refresh"),
+            ("POST", "/logout"),
+            ("POST", "/customers"),
+            ("PATCH", "/customers/1"),
+            ("DELETE", "/customers/1"),
+            ("POST", "/api-keys"),
+            ("DELETE", "/api-keys/1"),
         ]
         .map(|(method, path)| (method, format!("/v1{path}"))),
     );

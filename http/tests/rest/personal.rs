@@ -36,5 +36,7 @@ fn an_order_shows_its_note_until_its_customer_is_erased() {
     let after = shown(json!(null), json!({}));
     assert_eq!((&after["customer_id"], &after["lines"]), (&json!(1), &placed["lines"]));
     let late = server.post("/v1/orders", body.to_string());
-    late.refuses("invalid", "/customer_id");
+    let late = late.problem(422, "customer_not_found");
+    let error = &late["errors"][0];
+    assert_eq!((&error["pointer"], &error["code"]), (&json!("/customer_id"), &late["code"]));
 }

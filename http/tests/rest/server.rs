@@ -173,6 +173,11 @@ impl Server {
         self.post("/v1/products", body).is(201)["id"].as_u64().unwrap()
     }
 
+    /// A customer without a login; his id.
+    pub(crate) fn customer(&self) -> u64 {
+        self.post("/v1/customers", r#"{"name": "Ann"}"#).is(201)["id"].as_u64().unwrap()
+    }
+
     /// An order of one line; its id.
     pub(crate) fn order(&self, product: u64, quantity: u64) -> u64 {
         let body = format!(r#"{{"product_id": {product}, "quantity": {quantity}}}"#);

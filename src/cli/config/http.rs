@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use stockade::http::{HttpConfig, RateLimits};
 
+use super::auth;
 use super::settings::{Setting, Settings, Value, assign, number, quoted};
 
 /// What one body can ask for at once must fit into one group of the journal, with room to spare.
@@ -11,7 +12,11 @@ const JSON_BYTES_MAX: i64 = 4 << 20;
 
 /// How the server is set up before anything is configured. The limits count where people sign in.
 pub(super) fn defaults() -> HttpConfig {
-    HttpConfig { rate_limits: Some(RateLimits::default()), ..HttpConfig::default() }
+    HttpConfig {
+        rate_limits: Some(RateLimits::default()),
+        auth: auth::defaults(),
+        ..HttpConfig::default()
+    }
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -147,12 +152,12 @@ fn list<T: FromStr>(value: &Value, wanted: &str) -> Result<Vec<T>, String> {
 }
 
 /// A list as TOML.
-fn shown(items: &[impl fmt::Display]) -> String {
+pub(super) fn shown(items: &[impl fmt::Display]) -> String {
     format!("[{}]", items.iter().map(quoted).collect::<Vec<_>>().join(", "))
 }
 
 /// The items of a list; as text they are separated by commas, and nothing is none.
-fn texts(value: &Value) -> Option<Vec<&str>> {
+pub(super) fn texts(value: &Value) -> Option<Vec<&str>> {
     match value {
         Value::Text(text) if text.trim().is_empty() => Some(Vec::new()),
         Value::Text(text) => Some(text.split(',').map(str::trim).collect()),

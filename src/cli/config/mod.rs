@@ -1,8 +1,10 @@
 //! The configuration: one table of settings, filled from the file, the environment and the flags.
 //!
-//! Every setting is written down once, in [`settings::SETTINGS`] or [`http::SETTINGS`]: its name, what it takes, its range. The file, the environment
+//! Every setting is written down once, in [`settings::SETTINGS`], `http::SETTINGS` or `auth::SETTINGS`: its name, what it takes, its range. The file, the environment
 //! and the flags are three ways to spell the same assignments; a later one wins, and each error says where it was spelled.
 
+#[cfg(feature = "http")]
+mod auth;
 mod file;
 #[cfg(feature = "http")]
 mod http;
@@ -14,9 +16,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(super) use settings::Settings;
 #[cfg(feature = "http")]
-pub(super) use settings::{AuthMode, LogFormat};
+pub(super) use settings::LogFormat;
+pub(super) use settings::Settings;
 
 use self::settings::{Setting, Value};
 use super::Failure;
@@ -83,8 +85,14 @@ impl Settings {
         let Some(setting) = all().find(|setting| setting.name == name) else {
             return Err(Failure::usage(format!("{place}: unknown key {name}{}", meant(&name))));
         };
-        (setting.set)(self, &value)
-            .map_err(|wanted| Failure::usage(format!("{place}: {name} is {value}, {wanted}")))
+        (setting.set)(self, &value).map_err(|wanted| {
+            // What is secret is not repeated.
+            let given = match name.ends_with("password") {
+                true => "hidden".to_owned(),
+                false => value.to_string(),
+            };
+            Failure::usage(format!("{place}: {name} is {given}, {wanted}"))
+        })
     }
 
     /// What `stockade config` prints: it can be read again.
@@ -111,11 +119,11 @@ impl Settings {
 /// Every setting, in the order in which they are printed.
 fn all() -> impl Iterator<Item = &'static Setting> {
     #[cfg(feature = "http")]
-    let http = http::SETTINGS;
+    let (http, auth) = (http::SETTINGS, auth::SETTINGS);
     // Without a server there is nothing to set up.
     #[cfg(not(feature = "http"))]
-    let http: &[Setting] = &[];
-    http.iter().chain(settings::SETTINGS)
+    let (http, auth): (&[Setting], &[Setting]) = (&[], &[]);
+    http.iter().chain(auth).chain(settings::SETTINGS)
 }
 
 /// Assignments from the environment, by name, so that errors do not depend on its order.
@@ -179,8 +187,20 @@ mod tests {
         assert!(text.contains(wanted), "{text}");
         let none = set("http.trusted_proxies", "").unwrap().to_toml();
         assert!(none.contains("trusted_proxies = []"), "{none}");
+        let keys = set("auth.keys", "a.pem, b.pem").unwrap().to_toml();
+        assert!(keys.contains(r#"keys = ["a.pem", "b.pem"]"#), "{keys}");
         let proxies = set("http.trusted_proxies", "10.0.0.1,fd00::/8").unwrap().to_toml();
         assert!(proxies.contains(r#"["10.0.0.1", "fd00::/8"]"#), "{proxies}");
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let settings = set("auth.admin_password", "a long password").unwrap();
+        assert!(!settings.to_toml().contains("a long password"));
+        let place = Place::File("f".into(), 1);
+        let (name, value) = ("auth.admin_password".to_owned(), Value::Number(12_345_678));
+        let wrong = Settings::default().assign(Assignment { place, name, value }).unwrap_err();
+        assert_eq!(wrong.to_string(), "f:1: auth.admin_password is hidden, must be text");
     }
 
     #[test]
@@ -222,6 +242,12 @@ mod tests {
             ("engine.lanes", "257"),
             ("engine.work_max", "1"),
             ("auth.mode", "open"),
+            ("auth.algorithm", "none"),
+            ("auth.issuer", ""),
+            ("auth.audience", ""),
+            ("auth.access_ttl_seconds", "0"),
+            ("auth.access_ttl_seconds", "86401"),
+            ("auth.refresh_ttl_seconds", "7776001"),
             ("log.format", "xml"),
             ("data.in_memory", "perhaps"),
         ] {

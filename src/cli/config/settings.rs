@@ -27,18 +27,11 @@ pub(in crate::cli) struct Settings {
     pub(in crate::cli) checkpoint_seconds: u64,
     pub(in crate::cli) lanes: usize,
     pub(in crate::cli) work_max: usize,
-    pub(in crate::cli) auth: AuthMode,
+    /// Of the account `admin` that the first start makes.
+    #[cfg(feature = "http")]
+    pub(in crate::cli) admin_password: Option<String>,
     pub(in crate::cli) log_format: LogFormat,
     pub(in crate::cli) log_level: String,
-}
-
-/// Who may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum AuthMode {
-    /// Everybody on this machine.
-    None,
-    /// Who has a token.
-    Jwt,
 }
 
 /// How log lines look.
@@ -73,7 +66,8 @@ impl Default for Settings {
             checkpoint_seconds: engine.checkpoint_every.as_secs(),
             lanes: engine.lanes,
             work_max: engine.work_max,
-            auth: AuthMode::None,
+            #[cfg(feature = "http")]
+            admin_password: None,
             log_format: LogFormat::Auto,
             // The server's own start and stop are said on standard output.
             log_level: "info,actix_server=warn".into(),
@@ -138,20 +132,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "the most work under way, in orders and lines; more is refused",
         set: |settings, value| assign(&mut settings.work_max, number(value, 4_096, 16_777_216)),
         get: |settings| Some(settings.work_max.to_string()),
-    },
-    Setting {
-        name: "auth.mode",
-        about: "who may call: \"none\" means everybody on this machine",
-        set: |settings, value| {
-            let modes = [("none", AuthMode::None), ("jwt", AuthMode::Jwt)];
-            assign(&mut settings.auth, one_of(value, &modes))
-        },
-        get: |settings| {
-            Some(quoted(match settings.auth {
-                AuthMode::None => "none",
-                AuthMode::Jwt => "jwt",
-            }))
-        },
     },
     Setting {
         name: "log.format",
@@ -219,7 +199,7 @@ fn durability(value: &Value) -> Result<Durability, String> {
     }
 }
 
-fn one_of<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn one_of<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
     let found = match value {
         Value::Text(text) => choices.iter().find(|(name, _)| name == text),
         _ => None,

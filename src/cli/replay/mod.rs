@@ -29,7 +29,7 @@ use stockade::Config;
 use self::{
     book::Book, embedded::Embedded, factor::Factor, plan::Plan, server::Server, target::Target,
 };
-use super::{Failure, Output, print, print_json};
+use super::{Failure, Output, print, print_json, rest::Token};
 
 /// Flags of `stockade replay`.
 #[derive(Debug, Args)]
@@ -49,6 +49,8 @@ pub(super) struct Replay {
     /// Replay into a running server through REST instead of an engine of its own
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    token: Token,
     /// How to print the figures
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -69,7 +71,7 @@ impl Replay {
             (None, None) => Some(temporary.insert(temporary_directory()?).path()),
             (_, directory) => directory.as_deref(),
         };
-        let mut target = target_at(self.url.as_deref(), directory)?;
+        let mut target = target_at(self.url.as_deref(), &self.token, directory)?;
         let mut report = run::run(&book, &plan, &mut *target)?;
         target.close()?;
         report.read_seconds = read_seconds;
@@ -89,10 +91,11 @@ fn temporary_directory() -> Result<tempfile::TempDir, Failure> {
 /// A server if there is a URL, else an engine of its own on a directory.
 pub(super) fn target_at(
     url: Option<&str>,
+    token: &Token,
     directory: Option<&Path>,
 ) -> Result<Box<dyn Target>, Failure> {
     match (url, directory) {
-        (Some(url), _) => Ok(Box::new(Server::new(url)?)),
+        (Some(url), _) => Ok(Box::new(Server::new(url, token)?)),
         (None, Some(directory)) => Ok(Box::new(Embedded::open(Config::new(directory))?)),
         (None, None) => Ok(Box::new(Embedded::open(Config::in_memory())?)),
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::cli::{
     Failure,
-    rest::{Answer, Client, Request},
+    rest::{Answer, Client, Request, Token},
 };
 
 /// A server, and how the plan's things are called in it.
@@ -27,8 +27,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        let client = Client::new(url)?;
+    pub(crate) fn new(url: &str, token: &Token) -> Result<Self, Failure> {
+        let client = Client::new(url, token)?;
         Ok(Self { client, shop: 0, warehouse: 0, products: Vec::new(), orders: Vec::new() })
     }
 

@@ -75,7 +75,15 @@ impl Shop {
     fn hold(&self, ttl_ms: u64) -> ReservationId {
         let source = Source::Shop(ShopId(1));
         let lines = self.lines();
-        let hold = PlaceHold { source, owner: None, customer: None, lines, ttl_ms, partial: false };
+        let hold = PlaceHold {
+            source,
+            owner: None,
+            scope: None,
+            customer: None,
+            lines,
+            ttl_ms,
+            partial: false,
+        };
         block_on(self.engine.reserve(hold)).unwrap().id
     }
 

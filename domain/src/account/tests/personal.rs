@@ -56,8 +56,11 @@ fn a_change_keeps_what_it_does_not_name() {
         username: Some(Some("ANN".into())),
         name: Some(None),
         password: Some("$2".into()),
+        rehashed: None,
     };
     assert!(ann.changed(change) == person("Ann@new.c", "ann", "", "$2"));
+    let anew = PersonalChange { rehashed: Some("$3".into()), ..PersonalChange::default() };
+    assert!(ann.changed(anew) == person("ann@b.c", "ann", "Ann", "$3"));
     assert_eq!(login_key("Ann@NEW.c"), "ann@new.c");
 }
 

@@ -94,4 +94,17 @@ fn who_decides_about_a_hold() {
     assert_eq!(key(Some(CustomerId(1)), Some("cart")), customer);
     assert_eq!(key(None, Some("cart")), HolderKey::Named("cart".into()));
     assert_eq!(key(None, None), HolderKey::Single(id));
+    let scoped = |scope: &str, owner: &str| {
+        let (customer, scope, owner) = (None, Some(scope.into()), Some(owner.into()));
+        PlaceHold { customer, scope, owner, ..request(&[(1, 1)]) }
+    };
+    let own = scoped("web", "cart").key(id);
+    assert_eq!(own, scoped("web", "cart").key(ReservationId(4)));
+    for other in [scoped("till", "cart"), scoped("web", "cart 2"), scoped("webc", "art")] {
+        assert_ne!(own, other.key(id));
+    }
+    // Whoever has no scope cannot write himself into another's.
+    let HolderKey::Named(name) = own else { panic!("{own:?}") };
+    let forged = PlaceHold { owner: Some(name.into()), ..request(&[(1, 1)]) };
+    assert!(matches!(forged.quote(&world()), Err(Refusal::Invalid { .. })));
 }

@@ -152,3 +152,16 @@ fn words_are_checked() {
         paid().when(ship).invalid("tracking");
     }
 }
+
+#[test]
+fn a_customer_cancels_what_is_not_paid() {
+    let own = || OrderCommand::CancelUnpaid { lines: None, reason: None };
+    let order = pending().and(own());
+    order.when(own()).nothing();
+    let events = |command| pending().when(command).events();
+    assert_eq!(events(own()), events(cancel_all()));
+    paid().when(own()).refused(Refusal::OrderAlreadyPaid);
+    paid().and(cancel_all()).when(own()).nothing();
+    let refusal = |from| Refusal::IllegalTransition { from, action: "cancelled", allowed: vec![] };
+    expired().when(own()).refused(refusal(Status::Expired));
+}

@@ -1,0 +1,129 @@
+//! Accounts: who signs in, customers, and what everybody may see and change of himself.
+
+mod customers;
+mod profile;
+mod sign_in;
+
+use actix_web::{
+    HttpRequest,
+    http::{StatusCode, header::WWW_AUTHENTICATE},
+};
+use serde::{Deserialize, Serialize};
+use stockade_actors::{Engine, Error};
+use stockade_domain::{
+    Refusal,
+    account::{Account, Personal, PersonalChange, Role},
+};
+
+pub(crate) use customers::{create, erase, get, list, patch};
+pub(crate) use profile::{change_password, get as get_profile, patch as patch_profile};
+pub(crate) use sign_in::{login, logout, refresh, register};
+
+use crate::{
+    client,
+    etag::Expected,
+    fields::Patch,
+    gate::CHALLENGE,
+    passwords::{Checked, Password},
+    problem::{Code, Problem},
+    refusals::{locating, plain},
+    state::State,
+    time::Time,
+};
+
+/// An account, as those read it who may. Of one that is erased everything personal is null.
+#[derive(Serialize)]
+struct AccountView {
+    id: u64,
+    username: Option<Box<str>>,
+    email: Option<Box<str>>,
+    name: Option<Box<str>>,
+    role: &'static str,
+    created_at: Time,
+    updated_at: Time,
+    version: u32,
+}
+
+impl AccountView {
+    fn of(engine: &Engine, account: &Account) -> Self {
+        // The hash of the password goes no further than here.
+        let Personal { email, username, name, password: _ } =
+            engine.personal(account).unwrap_or_default();
+        Self {
+            id: account.id.number(),
+            username,
+            email,
+            name,
+            role: account.role.name(),
+            created_at: Time(account.created_at),
+            updated_at: Time(account.updated_at),
+            version: account.version,
+        }
+    }
+}
+
+/// The name of a role.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RoleBody {
+    Customer,
+    Staff,
+    Admin,
+}
+
+impl From<RoleBody> for Role {
+    fn from(role: RoleBody) -> Self {
+        match role {
+            RoleBody::Customer => Self::Customer,
+            RoleBody::Staff => Self::Staff,
+            RoleBody::Admin => Self::Admin,
+        }
+    }
+}
+
+/// What of a person a patch may change.
+fn person(email: Patch<String>, username: Patch<String>, name: Patch<String>) -> PersonalChange {
+    PersonalChange {
+        email: email.optional(),
+        username: username.optional(),
+        name: name.optional(),
+        ..PersonalChange::default()
+    }
+}
+
+/// What a client reads whose change was refused.
+fn refused(expected: &Expected) -> impl FnOnce(Error) -> Problem {
+    |error| match error {
+        Error::Refused(Refusal::VersionConflict { current, .. }) => expected.stale(current),
+        error => locating(plain)(error),
+    }
+}
+
+/// Compares a password with that of a person, as often as an address may be wrong about one.
+async fn prove(
+    req: &HttpRequest,
+    state: &State,
+    person: Option<&Personal>,
+    password: Password,
+) -> Result<Checked, Problem> {
+    let address = client::address(req, &state.trusted_proxies);
+    let limits = state.limits.as_ref().zip(address);
+    limits.map_or(Ok(()), |(limits, address)| limits.check_login(address))?;
+    let hash = person.and_then(|person| person.password.clone());
+    match state.passwords.check(password, hash).await? {
+        Checked::Wrong => {
+            if let Some((limits, address)) = limits {
+                limits.login_failed(address);
+            }
+            Err(wrong())
+        }
+        right => Ok(right),
+    }
+}
+
+/// The same words whether there is such an account or not.
+fn wrong() -> Problem {
+    let detail = "no account has this name and password";
+    Problem::new(StatusCode::UNAUTHORIZED, Code::InvalidCredentials, detail)
+        .with_header(WWW_AUTHENTICATE, CHALLENGE)
+}

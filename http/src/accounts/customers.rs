@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
+use serde::Deserialize;
+use stockade_actors::Engine;
+use stockade_domain::{
+    CustomerId,
+    account::{Account, AccountId, Personal, PersonalChange, Role},
+};
+
+use super::{AccountView, RoleBody, person, refused};
+use crate::{
+    answer::{self, Cached},
+    caller::{Access, Caller},
+    etag::Expected,
+    extract::Input,
+    fields::{Patch, ReadOnly, not_null},
+    gate,
+    page::{List, Page},
+    passwords::Password,
+    problem::Problem,
+    query::Params,
+    refusals::{locating, plain},
+    state::Shared,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCustomerBody {
+    name: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PatchCustomerBody {
+    #[serde(default)]
+    email: Patch<String>,
+    #[serde(default)]
+    username: Patch<String>,
+    #[serde(default)]
+    name: Patch<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    role: Option<RoleBody>,
+    #[serde(default, deserialize_with = "not_null")]
+    password: Option<Password>,
+    version: Option<u32>,
+    #[serde(rename = "id", default)]
+    _id: ReadOnly,
+    #[serde(rename = "created_at", default)]
+    _created_at: ReadOnly,
+    #[serde(rename = "updated_at", default)]
+    _updated_at: ReadOnly,
+}
+
+/// A customer, erased or not. To a customer there is nobody but himself.
+fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Arc<Account>, Problem> {
+    let customer = CustomerId(id);
+    let is_seen = caller.customer().is_none_or(|own| own == customer);
+    let account = engine.account(AccountId::Customer(customer));
+    account.filter(|_| is_seen).ok_or_else(|| Problem::not_found("customer", id))
+}
+
+/// `GET /customers`: those that are not erased.
+pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    let mut params = Params::of(&req);
+    let engine = &state.engine;
+    let show = |account: &Arc<Account>| AccountView::of(engine, account);
+    if let Some(ids) = params.ids() {
+        params.finish()?;
+        let find = |id| engine.account(AccountId::Customer(CustomerId(id)));
+        let data = ids.into_iter().filter_map(find).map(|account| show(&account)).collect();
+        return Ok(answer::ok(&List { data, next_cursor: None }));
+    }
+    let page = Page::of(&req, &mut params);
+    let after = page.after_id(&mut params);
+    let logins = [params.one("email"), params.one("username")];
+    params.finish()?;
+    let mut logins = logins.into_iter().flatten().map(|login| engine.account_by_login(&login));
+    let found = match logins.next() {
+        None => engine.customers(after, page.look_for(), |account| !account.is_erased()),
+        Some(first) => {
+            let id = first.as_ref().map(|account| account.id);
+            let same = logins.all(|other| other.map(|account| account.id) == id);
+            let fits = |account: &Arc<Account>| {
+                same && account.id.number() > after && matches!(account.id, AccountId::Customer(_))
+            };
+            first.into_iter().filter(fits).collect()
+        }
+    };
+    Ok(page.answer_by_id(&req, &found, |account| account.id.number(), show))
+}
+
+/// `GET /customers/{id}`. One that is erased is still there, as whom its orders name, and nobody knows who it was.
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let account = find(&state.engine, caller, *id)?;
+    Params::of(&req).finish()?;
+    let view = AccountView::of(&state.engine, &account);
+    Ok(answer::seen(&req, account.version, Cached::Never, &view))
+}
+
+/// `POST /customers`: a customer who does not sign in.
+pub(crate) async fn create(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<NewCustomerBody>,
+) -> Result<HttpResponse, Problem> {
+    let NewCustomerBody { name, email } = body.valid()?;
+    let (name, email) = (name.map(Into::into), email.map(Into::into));
+    let personal = Personal { name, email, ..Personal::default() };
+    let engine = &state.engine;
+    let account = engine.register(Role::Customer, personal).await.map_err(locating(plain))?;
+    let view = AccountView::of(engine, &account);
+    let mut response = answer::created(&req, format_args!("/customers/{}", view.id), &view);
+    answer::mark_seen(&mut response, account.version, &view);
+    Ok(response)
+}
+
+/// `PATCH /customers/{id}`. What somebody may do, and by which password he signs in, is for admins to say.
+pub(crate) async fn patch(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+    id: Path<u64>,
+    body: Input<PatchCustomerBody>,
+) -> Result<HttpResponse, Problem> {
+    let engine = &state.engine;
+    let now = find(engine, caller, *id)?;
+    let body = body.valid()?;
+    let role = body.role.map(Role::from).filter(|role| *role != now.role);
+    if (role.is_some() || body.password.is_some()) && !caller.may(Access::Admin) {
+        return Err(gate::forbidden(Access::Admin));
+    }
+    let expected = Expected::of(&req, body.version);
+    let version = expected.check(now.version)?;
+    let mut change = person(body.email, body.username, body.name);
+    let says_who = body.password.is_some() || is_another(engine, &now, &change);
+    let account = match role {
+        // One request is one change, whole or not at all.
+        Some(_) if says_who => {
+            return Err(Problem::field("/role", "must be changed in a request of its own"));
+        }
+        Some(role) => engine.set_role(now.id, version, role).await,
+        None => {
+            if let Some(password) = body.password {
+                change.password = Some(state.passwords.hash("/password", password).await?);
+            }
+            engine.change_account(now.id, version, change).await
+        }
+    };
+    let account = account.map_err(refused(&expected))?;
+    Ok(answer::tagged(StatusCode::OK, account.version, &AccountView::of(engine, &account)))
+}
+
+/// Whether a change would change anything: a client may send back all that it got.
+fn is_another(engine: &Engine, account: &Account, change: &PersonalChange) -> bool {
+    let now = engine.personal(account).unwrap_or_default();
+    now.changed(change.clone()) != now
+}
+
+/// `DELETE /customers/{id}`: forgets who it was. The orders stay.
+pub(crate) async fn erase(
+    req: HttpRequest,
+    state: Shared,
+    caller: Caller,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&state.engine, caller, *id)?;
+    Params::of(&req).finish()?;
+    if !now.is_erased() {
+        let expected = Expected::of(&req, None);
+        let version = expected.check(now.version)?;
+        state.engine.erase_account(now.id, version).await.map_err(refused(&expected))?;
+    }
+    Ok(answer::nothing())
+}

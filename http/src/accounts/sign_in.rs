@@ -1,0 +1,210 @@
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+use stockade_actors::{Error, SignedIn};
+use stockade_domain::{
+    Refusal,
+    account::{Account, Personal, PersonalChange, Role},
+};
+
+use super::{AccountView, prove, wrong};
+use crate::{
+    answer,
+    caller::Caller,
+    extract::Input,
+    passwords::{Checked, Password},
+    problem::Problem,
+    refusals::{locating, plain},
+    state::{Shared, State},
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegisterBody {
+    email: String,
+    password: Password,
+    username: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoginBody {
+    email: Option<String>,
+    username: Option<String>,
+    password: Password,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefreshBody {
+    refresh_token: String,
+}
+
+/// A body that says nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoBody {}
+
+/// What a client goes on with, in the words of OAuth (RFC 6749).
+#[derive(Serialize)]
+struct TokensView<'a> {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    refresh_token: &'a str,
+}
+
+/// `POST /register`: whoever comes becomes a customer.
+pub(crate) async fn register(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<RegisterBody>,
+) -> Result<HttpResponse, Problem> {
+    let RegisterBody { email, password, username, name } = body.valid()?;
+    let boxed = |text: String| text.into_boxed_str();
+    let mut personal = Personal {
+        email: Some(boxed(email)),
+        username: username.map(boxed),
+        name: name.map(boxed),
+        password: None,
+    }
+    .normalized();
+    // What is refused anyway costs no hash.
+    personal.check().map_err(|refusal| locating(plain)(refusal.into()))?;
+    personal.password = Some(state.passwords.hash("/password", password).await?.into());
+    let engine = &state.engine;
+    let account = engine.register(Role::Customer, personal).await.map_err(locating(plain))?;
+    let view = AccountView::of(engine, &account);
+    let mut response = answer::created(&req, format_args!("/customers/{}", view.id), &view);
+    answer::mark_seen(&mut response, account.version, &view);
+    Ok(response)
+}
+
+/// `POST /login`.
+pub(crate) async fn login(
+    req: HttpRequest,
+    state: Shared,
+    body: Input<LoginBody>,
+) -> Result<HttpResponse, Problem> {
+    let LoginBody { email, username, password } = body.valid()?;
+    let login = match (email, username) {
+        (Some(login), None) | (None, Some(login)) => login,
+        (None, None) => return Err(Problem::field("/email", "or a username is missing")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field("/username", "comes with an email: send one of them"));
+        }
+    };
+    let account = state.engine.account_by_login(&login);
+    let person = account.as_ref().and_then(|account| state.engine.personal(account));
+    let checked = prove(&req, &state, person.as_ref(), password.clone()).await?;
+    let (Some(account), Some(person)) = (account, person) else { return Err(wrong()) };
+    let signed_in = open(&req, &state, &account, &person, password).await?;
+    if let Checked::Outdated(rehashed) = checked {
+        let change = PersonalChange { rehashed: Some(rehashed), ..PersonalChange::default() };
+        // Whoever changes the account meanwhile comes first; the next login tries again.
+        let _ = state.engine.change_account(account.id, Some(account.version), change).await;
+    }
+    Ok(tokens(&state, &signed_in))
+}
+
+/// Opens a session. It counts only if the password is the one that was proved: it may have changed meanwhile.
+async fn open(
+    req: &HttpRequest,
+    state: &State,
+    account: &Account,
+    proved: &Personal,
+    password: Password,
+) -> Result<SignedIn, Problem> {
+    let engine = &state.engine;
+    let opened = engine.open_session(account.id, state.auth.refresh_ttl).await;
+    let signed_in = opened.map_err(|error| match error {
+        Error::Refused(Refusal::NotFound { .. }) => wrong(),
+        error => error.into(),
+    })?;
+    let now = engine.personal(&signed_in.account);
+    if now.as_ref().is_some_and(|now| now.password == proved.password) {
+        return Ok(signed_in);
+    }
+    match prove(req, state, now.as_ref(), password).await {
+        Ok(_) => Ok(signed_in),
+        Err(problem) => {
+            engine.revoke_session(account.id, signed_in.session.id).await?;
+            Err(problem)
+        }
+    }
+}
+
+/// `POST /token/refresh`: a refresh token for the next, and an access token.
+pub(crate) async fn refresh(
+    state: Shared,
+    body: Input<RefreshBody>,
+) -> Result<HttpResponse, Problem> {
+    let RefreshBody { refresh_token } = body.valid()?;
+    let rotated = state.engine.rotate_session(&refresh_token, state.auth.refresh_ttl).await;
+    Ok(tokens(&state, &rotated?))
+}
+
+fn tokens(state: &State, signed_in: &SignedIn) -> HttpResponse {
+    let SignedIn { account, session, refresh_token } = signed_in;
+    let (now, ttl) = (state.engine.now(), state.auth.access_ttl);
+    answer::ok(&TokensView {
+        access_token: state.tokens.issue(account.id, account.role, Some(session.id), now, ttl),
+        token_type: "Bearer",
+        expires_in: ttl.as_secs(),
+        refresh_token,
+    })
+}
+
+/// `POST /logout`: ends the session that the caller's token came from.
+pub(crate) async fn logout(
+    state: Shared,
+    caller: Caller,
+    body: Input<NoBody>,
+) -> Result<HttpResponse, Problem> {
+    let NoBody {} = body.valid()?;
+    if let Caller::Account { id, session: Some(session), .. } = caller {
+        state.engine.revoke_session(id, session).await?;
+    }
+    Ok(answer::nothing())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{http::StatusCode, rt::System, test::TestRequest};
+    use stockade_actors::Engine;
+    use stockade_domain::SessionId;
+
+    use super::*;
+    use crate::{HttpConfig, hash_password, tokens::Tokens};
+
+    #[test]
+    fn a_session_counts_only_if_its_password_still_does() {
+        let config = HttpConfig::default();
+        let engine = Engine::in_memory().unwrap();
+        let tokens = Tokens::open(&config.auth, &engine).unwrap();
+        let state = State::new(engine.clone(), &config, tokens);
+        let req = TestRequest::default().to_http_request();
+        let hashed = |password| hash_password(password).unwrap();
+        System::new().block_on(async {
+            let password = Some(hashed("old password").into());
+            let email = Some("ann@example.com".into());
+            let personal = Personal { email, password, ..Personal::default() };
+            let ann = engine.register(Role::Customer, personal).await.unwrap();
+            let proved = engine.personal(&ann).unwrap();
+            let password = Some(hashed("new password"));
+            let change = PersonalChange { password, ..PersonalChange::default() };
+            engine.change_account(ann.id, None, change).await.unwrap();
+
+            let password = |text: &str| Password(text.to_owned());
+            let old = open(&req, &state, &ann, &proved, password("old password")).await;
+            assert_eq!(old.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+            assert!(engine.session(ann.id, SessionId(1)).is_none());
+            let new = open(&req, &state, &ann, &proved, password("new password")).await.unwrap();
+            assert!(engine.session(ann.id, new.session.id).is_some());
+            engine.erase_account(ann.id, None).await.unwrap();
+            let gone = open(&req, &state, &ann, &proved, password("new password")).await;
+            assert_eq!(gone.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+        });
+        engine.shutdown().unwrap();
+    }
+}

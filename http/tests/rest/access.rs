@@ -1,0 +1,381 @@
+//! Who may use which route: the contract's table, against every kind of caller.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use futures_executor::block_on;
+use jsonwebtoken::{Algorithm as Alg, EncodingKey};
+use serde_json::json;
+use stockade_domain::account::Role;
+use stockade_http::{Algorithm, Auth, routes};
+
+use crate::{
+    keys::{self, Keys, account, claims, made, signed, token, token_for},
+    server::Server,
+};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum May {
+    /// Everybody, and no token is looked at.
+    Any,
+    /// P: everybody, but not with a bad token.
+    P,
+    /// C: whoever has signed in.
+    C,
+    /// C, own things only: to another customer there is no such thing.
+    Own,
+    /// C, of an account: a machine has none.
+    Person,
+    /// S: staff and admins.
+    S,
+    /// A: admins.
+    A,
+}
+use May::{A, Any, C, Own, P, Person, S};
+
+/// The contract's table. Ids in paths are those of things of the first customer.
+const TABLE: &[(&str, &str, May)] = &[
+    ("GET", "/livez", Any),
+    ("GET", "/readyz", Any),
+    ("GET", "/healthz", Any),
+    ("GET", "/errors/{code}", Any),
+    ("GET", "/.well-known/jwks.json", Any),
+    ("POST", "/test/clock", A),
+    ("POST", "/register", Any),
+    ("POST", "/login", Any),
+    ("POST", "/token/refresh", Any),
+    ("POST", "/logout", C),
+    ("GET", "/profile", C),
+    ("PATCH", "/profile", Person),
+    ("POST", "/profile/password", Person),
+    ("POST", "/customers", S),
+    ("GET", "/customers", S),
+    ("GET", "/customers/{id}", Own),
+    ("PATCH", "/customers/{id}", S),
+    ("DELETE", "/customers/{id}", A),
+    ("GET", "/products", P),
+    ("GET", "/products/{id}", P),
+    ("POST", "/products", S),
+    ("POST", "/products/batch", S),
+    ("PUT", "/products/{id}", S),
+    ("PATCH", "/products/{id}", S),
+    ("DELETE", "/products/{id}", S),
+    ("POST", "/shops", S),
+    ("GET", "/shops", P),
+    ("GET", "/shops/{id}", P),
+    ("PATCH", "/shops/{id}", S),
+    ("GET", "/shops/{id}/warehouses", P),
+    ("PUT", "/shops/{id}/warehouses", S),
+    ("POST", "/warehouses", S),
+    ("GET", "/warehouses", P),
+    ("GET", "/warehouses/{id}", P),
+    ("PATCH", "/warehouses/{id}", S),
+    ("PATCH", "/warehouses/{id}/status", S),
+    ("GET", "/stock", S),
+    ("GET", "/warehouses/{id}/stock/{product_id}", S),
+    ("PUT", "/warehouses/{id}/stock/{product_id}", S),
+    ("PATCH", "/warehouses/{id}/stock/{product_id}", S),
+    ("GET", "/warehouses/{id}/stock/{product_id}/explain", S),
+    ("GET", "/events", S),
+    ("POST", "/stock/adjustments", S),
+    ("POST", "/warehouses/transfer", S),
+    ("GET", "/transfers", S),
+    ("GET", "/transfers/{id}", S),
+    ("POST", "/transfers/{id}/receive", S),
+    ("POST", "/transfers/{id}/cancel", S),
+    ("POST", "/reservations", C),
+    ("GET", "/reservations", C),
+    ("GET", "/reservations/{id}", Own),
+    ("POST", "/reservations/{id}/extend", Own),
+    ("DELETE", "/reservations/{id}", Own),
+    ("POST", "/orders", C),
+    ("POST", "/orders/batch", C),
+    ("POST", "/orders/plan", C),
+    ("GET", "/orders", C),
+    ("GET", "/orders/{id}", Own),
+    ("GET", "/orders/{id}/events", Own),
+    ("GET", "/order-details", C),
+    ("POST", "/orders/{id}/cancel", Own),
+    ("POST", "/orders/{id}/payments", S),
+    ("POST", "/orders/{id}/shipments", S),
+    ("POST", "/orders/{id}/deliver", S),
+    ("POST", "/orders/{id}/returns", S),
+    ("PATCH", "/orders/{id}/status", S),
+    ("POST", "/api-keys", A),
+    ("GET", "/api-keys", A),
+    ("DELETE", "/api-keys/{id}", A),
+];
+
+#[test]
+fn every_route_is_in_the_table_and_the_table_has_nothing_else() {
+    let routes: BTreeSet<(String, String)> =
+        routes().into_iter().map(|route| (route.method.to_owned(), route.path)).collect();
+    let table: BTreeSet<(String, String)> =
+        TABLE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(routes, table);
+    assert_eq!(TABLE.len(), table.len(), "each route once");
+}
+
+/// Things of the first customer, and the ids of all that the table's paths name.
+struct Shop {
+    server: Server,
+    auth: Auth,
+    owner: String,
+    other: String,
+    staff: String,
+    admin: String,
+    order: u64,
+    reservation: u64,
+    api_key: (u64, String),
+    revoked_api_key: String,
+    expired: String,
+    _keys: Keys,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let keys = Keys::new();
+        let auth = signed(Algorithm::EdDsa, &[&keys.ed25519("key.pem")]);
+        let server = keys::server(&auth);
+        let engine = &server.engine;
+        let (owner, other) = (account(&server, Role::Customer), account(&server, Role::Customer));
+        let (staff, admin) = (account(&server, Role::Staff), account(&server, Role::Admin));
+        let brief = Duration::from_secs(1);
+        let expired = token_for(&server, &auth, &admin, brief);
+        server.advance(10);
+        let [owner, other, staff, admin] =
+            [owner, other, staff, admin].map(|account| token(&server, &auth, &account));
+        let make = |bearer: &str, path: &str, body: &str| {
+            server.as_bearer(bearer, "POST", path, Some(body)).is(201)["id"].as_u64().unwrap()
+        };
+        make(&staff, "/v1/products", r#"{"name": "ruler", "price": "1.00", "stock": 9}"#);
+        make(&staff, "/v1/warehouses", r#"{"name": "second"}"#);
+        let transfer =
+            r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1}"#;
+        make(&staff, "/v1/warehouses/transfer", transfer);
+        let line = r#"{"product_id": 1, "quantity": 1}"#;
+        let order = make(&owner, "/v1/orders", line);
+        let reservation = make(&owner, "/v1/reservations", line);
+        let new_key = |name: &str| block_on(engine.create_api_key(name.to_owned())).unwrap();
+        let (key, text) = new_key("shop");
+        let (revoked, revoked_api_key) = new_key("old");
+        block_on(engine.revoke_api_key(revoked.id)).unwrap();
+        let api_key = (key.id.0, text);
+        Self {
+            server,
+            auth,
+            owner,
+            other,
+            staff,
+            admin,
+            order,
+            reservation,
+            api_key,
+            revoked_api_key,
+            expired,
+            _keys: keys,
+        }
+    }
+
+    /// A path of the table with its ids, where it is mounted.
+    fn path(&self, path: &str) -> String {
+        let is_root_only = routes().iter().any(|route| route.path == path && route.is_root_only);
+        let id = match path.split('/').nth(1).unwrap() {
+            "orders" => self.order,
+            "reservations" => self.reservation,
+            "api-keys" => self.api_key.0,
+            "transfers" => 1,
+            _ => 1,
+        };
+        let path = path.replace("{id}", &id.to_string()).replace("{product_id}", "1");
+        let path = path.replace("{code}", "not_found");
+        if is_root_only { path } else { format!("/v1{path}") }
+    }
+
+    /// What a caller is told who asks with a parameter that no route knows: whoever is let in, and sees the thing, is told that.
+    fn ask(&self, bearer: Option<&str>, method: &str, path: &str) -> u16 {
+        let path = format!("{}?nonsense=1", self.path(path));
+        let body = (method != "GET").then_some("{}");
+        let answer = match bearer {
+            Some(bearer) => self.server.as_bearer(bearer, method, &path, body),
+            None => self.server.send(method, &path, &[], body),
+        };
+        let challenge = answer.header("www-authenticate").map(str::to_owned);
+        let status = answer.status;
+        match status {
+            401 => {
+                let challenge = challenge.expect("a 401 says how to sign in");
+                assert!(challenge.starts_with("Bearer realm=\"stockade\""), "{challenge}");
+                assert_eq!(challenge.contains("error=\"invalid_token\""), bearer.is_some());
+                let expired = bearer == Some(&self.expired);
+                answer.problem(401, if expired { "token_expired" } else { "unauthenticated" });
+            }
+            403 => drop(answer.problem(403, "forbidden")),
+            404 => drop(answer.problem(404, "not_found")),
+            _ => drop(answer.problem(422, "unknown_parameter")),
+        }
+        status
+    }
+}
+
+#[test]
+fn every_caller_is_told_what_the_table_says() {
+    let shop = Shop::open();
+    let api_key = shop.api_key.1.as_str();
+    for &(method, path, may) in TABLE {
+        let told = [
+            None,
+            Some(shop.owner.as_str()),
+            Some(shop.other.as_str()),
+            Some(shop.staff.as_str()),
+            Some(shop.admin.as_str()),
+            Some(api_key),
+        ]
+        .map(|bearer| shop.ask(bearer, method, path));
+        let wanted = match may {
+            Any | P => [422, 422, 422, 422, 422, 422],
+            C => [401, 422, 422, 422, 422, 422],
+            Own => [401, 422, 404, 422, 422, 422],
+            Person => [401, 422, 422, 422, 422, 404],
+            S => [401, 403, 403, 422, 422, 422],
+            A => [401, 403, 403, 403, 422, 403],
+        };
+        assert_eq!(told, wanted, "{method} {path}: anonymous, owner, other, staff, admin, API key");
+    }
+}
+
+#[test]
+fn a_token_that_is_no_good_opens_no_route() {
+    let shop = Shop::open();
+    for (what, bearer) in bad_tokens(&shop) {
+        for &(method, path, may) in TABLE {
+            let wanted = if may == Any { 422 } else { 401 };
+            assert_eq!(shop.ask(Some(&bearer), method, path), wanted, "{what}: {method} {path}");
+        }
+    }
+}
+
+/// Tokens that say they are an admin's.
+fn bad_tokens(shop: &Shop) -> Vec<(&'static str, String)> {
+    let admin = claims("account:2", "admin");
+    let kid = shop.server.first_kid();
+    let jwks = shop.server.get("/.well-known/jwks.json").is(200);
+    let public = jwks["keys"][0]["x"].as_str().unwrap();
+    let public_bytes = BASE64_URL_SAFE_NO_PAD.decode(public).unwrap();
+    let stranger = Keys::new();
+    let pem = |path: &std::path::Path| fs::read(path).unwrap();
+    let ed = EncodingKey::from_ed_pem(&pem(&stranger.ed25519("ed"))).unwrap();
+    let rsa = EncodingKey::from_rsa_pem(&pem(&stranger.rsa("rsa"))).unwrap();
+    let own = EncodingKey::from_ed_pem(&pem(&shop.auth.keys[0])).unwrap();
+    let secret = |bytes: &[u8]| EncodingKey::from_secret(bytes);
+    let hmac = |bytes: &[u8]| made(Alg::HS256, Some(&kid), &admin, &secret(bytes));
+    let by_own = |claims| made(Alg::EdDSA, Some(&kid), &claims, &own);
+    let with = |name: &str, value: serde_json::Value| {
+        let mut claims = admin.clone();
+        claims[name] = value;
+        by_own(claims)
+    };
+    let without = |name: &str| {
+        let mut claims = admin.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        by_own(claims)
+    };
+    let part = |value: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let unsigned = |alg: &str| {
+        format!("{}.{}.", part(&json!({"alg": alg, "kid": kid, "typ": "JWT"})), part(&admin))
+    };
+    let parts: Vec<&str> = shop.owner.split('.').collect();
+    let tampered = format!("{}.{}.{}", parts[0], part(&admin), parts[2]);
+    let other_header = part(&json!({"alg": "none", "kid": kid}));
+    vec![
+        ("expired", shop.expired.clone()),
+        ("a revoked API key", shop.revoked_api_key.clone()),
+        ("an API key that never was", format!("stk_99_{}", "0".repeat(32))),
+        ("alg none", unsigned("none")),
+        ("alg None", unsigned("None")),
+        ("no signature", unsigned("EdDSA")),
+        ("another key under our kid", made(Alg::EdDSA, Some(&kid), &admin, &ed)),
+        ("another key and its own kid", made(Alg::EdDSA, Some("elsewhere"), &admin, &ed)),
+        ("our key and another kid", made(Alg::EdDSA, Some("../../key.pem"), &admin, &own)),
+        ("our key and no kid", made(Alg::EdDSA, None, &admin, &own)),
+        ("another algorithm", made(Alg::RS256, Some(&kid), &admin, &rsa)),
+        ("the public key as a secret", hmac(&public_bytes)),
+        ("the public key's text as a secret", hmac(public.as_bytes())),
+        ("an empty secret", hmac(b"")),
+        ("a tampered payload", tampered),
+        ("a tampered header", format!("{other_header}.{}.{}", parts[1], parts[2])),
+        ("a cut signature", shop.admin[..shop.admin.len() - 2].to_owned()),
+        ("another issuer", with("iss", json!("evil"))),
+        ("another audience", with("aud", json!("elsewhere"))),
+        ("no issuer", without("iss")),
+        ("no audience", without("aud")),
+        ("no end", without("exp")),
+        ("no role", without("role")),
+        ("a role that is none", with("role", json!("root"))),
+        ("a subject that is none", with("sub", json!("robot:1"))),
+        ("an account that never was", with("sub", json!("account:99"))),
+        ("a role that the account does not have", with("sub", json!("account:1"))),
+        ("a session that never was", with("sid", json!(99))),
+        ("nonsense", "nonsense".to_owned()),
+        ("dots", "..".to_owned()),
+        ("much", "x".repeat(5_000)),
+    ]
+}
+
+#[test]
+fn made_by_hand_as_ours_are_it_is_good() {
+    // So that the bad ones of this file are refused for what they are called.
+    let shop = Shop::open();
+    let own = fs::read(&shop.auth.keys[0]).unwrap();
+    let own = EncodingKey::from_ed_pem(&own).unwrap();
+    let kid = shop.server.first_kid();
+    let good = made(Alg::EdDSA, Some(&kid), &claims("account:2", "admin"), &own);
+    assert_eq!(shop.ask(Some(&good), "GET", "/api-keys"), 422);
+}
+
+#[test]
+fn wrong_in_several_ways_a_caller_is_first_told_who_he_is_not() {
+    let shop = Shop::open();
+    let large = format!(r#"{{"a": "{}"}}"#, "x".repeat(5 << 20));
+    let text = ("content-type", "text/plain");
+    let owner = format!("Bearer {}", shop.owner);
+    let owner = ("authorization", owner.as_str());
+    let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &str, status, code| {
+        shop.server.send(method, path, headers, Some(body)).problem(status, code);
+    };
+    let pay = "/v1/orders/999999/payments?x=1";
+    send("POST", "/v1/nonsense", &[text], &large, 404, "not_found");
+    send("PUT", pay, &[text], &large, 405, "method_not_allowed");
+    send("POST", pay, &[text], &large, 413, "body_too_large");
+    send("POST", pay, &[text], "{", 401, "unauthenticated");
+    send("POST", pay, &[text, owner], "{", 403, "forbidden");
+    let cancel = "/v1/orders/999999/cancel?x=1";
+    send("POST", cancel, &[text, owner], "{", 415, "unsupported_media_type");
+    send("POST", cancel, &[owner], "{", 400, "malformed_json");
+    send("POST", cancel, &[owner], r#"{"y": 1}"#, 404, "not_found");
+    let cancel = format!("/v1/orders/{}/cancel", shop.order);
+    send("POST", &cancel, &[owner], r#"{"y": 1}"#, 422, "unknown_field");
+}
+
+#[test]
+fn a_token_comes_one_at_a_time_and_as_a_bearer() {
+    let shop = Shop::open();
+    let get = |headers: &[(&str, &str)]| shop.server.send("GET", "/v1/orders", headers, None);
+    let good = format!("Bearer {}", shop.owner);
+    for written in [good.clone(), good.replacen("Bearer ", "bearer  ", 1)] {
+        get(&[("authorization", &written)]).is(200);
+    }
+    for wrong in ["Basic YTpi", "Bearer", "Bearer ", &shop.owner, ""] {
+        get(&[("authorization", wrong)]).problem(401, "unauthenticated");
+    }
+    let twice = [("authorization", good.as_str()), ("authorization", good.as_str())];
+    get(&twice).problem(401, "unauthenticated");
+    // Hosts and origins matter only where nobody signs in.
+    let elsewhere = [
+        ("authorization", good.as_str()),
+        ("host", "shop.example"),
+        ("origin", "https://a.example"),
+    ];
+    shop.server.send("POST", "/v1/orders/plan", &elsewhere, Some("{}")).problem(422, "invalid");
+}

@@ -1,0 +1,140 @@
+//! The first start makes somebody who can sign in.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, command, finish, run, write};
+
+/// `serve` as it is by default: it asks everybody who he is.
+fn serve(folder: &Path, args: &[&str]) -> Command {
+    let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+    all.extend(args);
+    command(folder, &all)
+}
+
+/// Status and body of an answer.
+fn ask(server: &Server, path: &str, token: Option<&str>, body: Option<&Value>) -> (u16, Value) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+    let agent: ureq::Agent = config.into();
+    let url = format!("{}{path}", server.url);
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let answer = match body {
+        Some(body) => {
+            let mut request = agent.post(&url);
+            if let Some(bearer) = &bearer {
+                request = request.header("authorization", bearer);
+            }
+            request.send_json(body)
+        }
+        None => {
+            let mut request = agent.get(&url);
+            if let Some(bearer) = &bearer {
+                request = request.header("authorization", bearer);
+            }
+            request.call()
+        }
+    };
+    let mut answer = answer.unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_json().unwrap_or(Value::Null))
+}
+
+/// A token of whoever signs in so.
+fn sign_in(server: &Server, username: &str, password: &str) -> Option<String> {
+    let body = json!({"username": username, "password": password});
+    let (status, tokens) = ask(server, "/v1/login", None, Some(&body));
+    (status == 200).then(|| tokens["access_token"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_first_start_makes_an_admin_whose_password_is_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", "data"];
+    let server = Server::start_as(serve(folder.path(), &args));
+    let file = folder.path().join("data/secrets/admin-password");
+    assert!(
+        server.said.contains("sign in as admin with the password in data/secrets/admin-password"),
+        "{}",
+        server.said
+    );
+    let password = fs::read_to_string(&file).unwrap();
+    let password = password.trim_end();
+    assert!(!server.said.contains(password), "what is printed may be a log");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let token = sign_in(&server, "admin", password).expect("it is the password");
+    assert_eq!(ask(&server, "/v1/api-keys", Some(&token), None).0, 200);
+    assert_eq!(ask(&server, "/v1/orders", None, None).0, 401);
+    assert_eq!(server.terminate().0, Some(0));
+
+    let server = Server::start_as(serve(folder.path(), &args));
+    assert!(!server.said.contains("admin"), "{}", server.said);
+    let (status, _) = ask(&server, "/v1/api-keys", Some(&token), None);
+    assert_eq!(status, 200, "the key that tokens are signed with is kept");
+    sign_in(&server, "admin", password).expect("nobody has changed it");
+    assert_eq!(server.terminate().0, Some(0));
+    run(folder.path(), &["verify", "data"]).succeeded();
+}
+
+#[test]
+fn the_password_may_be_set_for_the_first_start_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |password: &str| {
+        let mut serve = serve(folder.path(), &["--data-dir", "data"]);
+        serve.env("STOCKADE_AUTH__ADMIN_PASSWORD", password);
+        serve
+    };
+    let short = finish(start("short"));
+    short.refused(2, &["must be 8 to 128 characters"]);
+    assert!(!short.err.contains("short\""), "{short:?}");
+    let server = Server::start_as(start("the first password"));
+    assert!(
+        server.said.contains("sign in as admin with the password that was set"),
+        "{}",
+        server.said
+    );
+    assert!(!folder.path().join("data/secrets/admin-password").exists());
+    sign_in(&server, "admin", "the first password").expect("it was set");
+    assert_eq!(server.terminate().0, Some(0));
+    let server = Server::start_as(start("another password"));
+    sign_in(&server, "admin", "the first password").expect("it is the same");
+    assert_eq!(sign_in(&server, "admin", "another password"), None);
+    assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn in_memory_the_password_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_as(serve(folder.path(), &["--in-memory", "--demo"]));
+    let said = server.said.split("sign in as admin with the password ").nth(1).unwrap();
+    let password = said.lines().next().unwrap();
+    sign_in(&server, "admin", password).expect("it is the password");
+    assert_eq!(ask(&server, "/v1/products/1", None, None).0, 200, "the catalogue is public");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn only_who_asks_his_callers_listens_to_other_machines() {
+    let folder = tempfile::tempdir().unwrap();
+    let everywhere = ["serve", "--in-memory", "--listen", "0.0.0.0:0"];
+    let refused = finish(command(folder.path(), &[&everywhere[..], &["--auth", "none"]].concat()));
+    refused.refused(1, &["0.0.0.0:0 can be reached from other machines"]);
+    let server = Server::start_as(command(folder.path(), &everywhere));
+    assert!(server.said.contains("listening  http://0.0.0.0:"), "{}", server.said);
+    assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_refused_before_the_data_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("key.pem"), "no key\n");
+    for (settings, words) in [
+        ("algorithm = \"RS256\"", "RS256 needs auth.keys"),
+        ("keys = [\"key.pem\"]", "HS256 takes no auth.keys"),
+        ("algorithm = \"EdDSA\"\nkeys = [\"key.pem\"]", "key.pem: must be a private key for EdDSA"),
+        ("algorithm = \"EdDSA\"\nkeys = [\"none.pem\"]", "none.pem: No such file"),
+    ] {
+        write(&folder.path().join("stockade.toml"), &format!("[auth]\n{settings}\n"));
+        finish(serve(folder.path(), &[])).refused(2, &[words]);
+        assert!(!folder.path().join("stockade-data").exists(), "{settings}");
+    }
+}
