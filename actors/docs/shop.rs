@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use stockade_actors::*;
 use stockade_domain::{
-    adjustment::*, catalogue::*, holder::*, order::*, sourcing::*, stock::*, transfer::*, *,
+    account::*, adjustment::*, catalogue::*, holder::*, order::*, sourcing::*, stock::*, transfer::*, *,
 };
 
 type Done = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -33,4 +33,16 @@ async fn held(engine: &Engine, product: ProductId, quantity: Quantity) -> std::r
 async fn depot(engine: &Engine) -> std::result::Result<WarehouseId, Error> {
     let depot = NewWarehouse { name: "depot".into(), ..NewWarehouse::default() };
     Ok(engine.create_warehouse(depot).await?.id)
+}
+
+/// Who Ann is. She has no password, so that nobody signs in by one.
+fn ann() -> Personal {
+    let (email, name) = (Some("ann@example.com".into()), Some("Ann".into()));
+    Personal { email, name, ..Personal::default() }
+}
+
+/// The engine under the idempotency key of this number.
+fn under(engine: &Engine, number: u8) -> Engine {
+    let key = IdempotencyKey { key: [number; 16], request: 1 };
+    engine.by(Context { key: Some(key), ..Context::default() })
 }

@@ -93,6 +93,7 @@ impl Config {
     }
 
     /// The same, with a clock that begins now.
+    #[doc = include_str!("../docs/with_test_clock.md")]
     #[must_use]
     pub fn with_test_clock(self) -> Self {
         self.with_virtual_clock(crate::clock::wall_ms())

@@ -1,6 +1,7 @@
 use stockade_domain::{Event, IdempotencyKey, Origin, Refusal, Who};
 
 /// Who asks, under which idempotency key, and what they saw: see [`crate::Engine::by`].
+#[doc = include_str!("../docs/context.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
     /// Who. It is kept with what they did.

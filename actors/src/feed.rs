@@ -26,6 +26,7 @@ const RECORDS_MAX: usize = 10_000;
 const CHUNK: usize = 500;
 
 /// A part of the feed.
+#[doc = include_str!("../docs/feed_type.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feed {
     /// What happened, in journal order.
@@ -35,6 +36,7 @@ pub struct Feed {
 }
 
 /// One committed event.
+#[doc = include_str!("../docs/happened.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Happened {
     /// Its place in the journal, above all before it.
@@ -50,6 +52,7 @@ pub struct Happened {
 }
 
 /// A thing as it was right after an event.
+#[doc = include_str!("../docs/after.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum After {
     /// An order.
@@ -62,6 +65,7 @@ pub enum After {
 
 impl Engine {
     /// The last event that is committed and folded: where the feed ends.
+    #[doc = include_str!("../docs/position.md")]
     #[must_use]
     pub fn position(&self) -> Sequence {
         self.shared().answers.folded()
@@ -72,6 +76,7 @@ impl Engine {
     ///
     /// # Errors
     /// The journal cannot be read.
+    #[doc = include_str!("../docs/feed.md")]
     pub fn feed(
         &self,
         after: Sequence,
@@ -108,6 +113,7 @@ impl Engine {
     }
 
     /// Waits until there is an event after `after`, or there will never be one.
+    #[doc = include_str!("../docs/happens_after.md")]
     pub async fn happens_after(&self, after: Sequence) {
         self.shared().answers.folds_beyond(after).await;
     }
@@ -154,7 +160,7 @@ impl<'a> Reader<'a> {
     /// Whether the state after an event is more work than is left for the page.
     fn is_spent(&self, sequence: Sequence, event: &Event) -> bool {
         let read = &self.shared.read;
-        let before = |events: &[Sequence]| events.partition_point(|known| *known <= sequence);
+        let before = |events: &[Sequence]| up_to(events, sequence).len();
         let needed = match event {
             Event::Order(event) if !self.orders.contains_key(&event.order()) => {
                 read.orders.with(event.order().0, |order| before(&order.events))
@@ -173,7 +179,8 @@ impl<'a> Reader<'a> {
             Event::Order(event) => {
                 let id = event.order();
                 if !self.orders.contains_key(&id) {
-                    let order = self.order(id, sequence)?;
+                    let order =
+                        self.as_of(&self.shared.read.orders, id.0, sequence, Order::after)?;
                     self.orders.insert(id, order);
                 }
                 After::Order(Box::new(self.orders[&id].clone()))
@@ -181,7 +188,8 @@ impl<'a> Reader<'a> {
             Event::Transfer(event) => {
                 let id = event.transfer();
                 if !self.transfers.contains_key(&id) {
-                    let transfer = self.transfer(id, sequence)?;
+                    let transfer =
+                        self.as_of(&self.shared.read.transfers, id.0, sequence, Transfer::after)?;
                     self.transfers.insert(id, transfer);
                 }
                 After::Transfer(Box::new(self.transfers[&id].clone()))
@@ -192,41 +200,13 @@ impl<'a> Reader<'a> {
         Ok(Happened { sequence, epoch: record.epoch, at, event, after })
     }
 
-    /// An order as it was right after the event at `sequence`.
-    fn order(&mut self, id: OrderId, sequence: Sequence) -> Result<Order, Error> {
-        let table = &self.shared.read.orders;
-        self.as_of(table, id.0, sequence, |order, event| match (order, event) {
-            (None, Event::Order(OrderEvent::Placed(placed))) => Some(Order::new(placed)),
-            (Some(mut order), Event::Order(event)) => {
-                order.evolve(&event);
-                Some(order)
-            }
-            (order, _) => order,
-        })
-    }
-
-    /// A transfer as it was right after the event at `sequence`.
-    fn transfer(&mut self, id: TransferId, sequence: Sequence) -> Result<Transfer, Error> {
-        let table = &self.shared.read.transfers;
-        self.as_of(table, id.0, sequence, |transfer, event| match (transfer, event) {
-            (None, Event::Transfer(TransferEvent::Dispatched(dispatched))) => {
-                Some(Transfer::new(*dispatched))
-            }
-            (Some(mut transfer), Event::Transfer(event)) => {
-                transfer.evolve(&event);
-                Some(transfer)
-            }
-            (transfer, _) => transfer,
-        })
-    }
-
     /// A thing after the events of its own up to `sequence`.
     fn as_of<T: Clone>(
         &mut self,
         table: &Table<Recorded<T>>,
         id: u64,
         sequence: Sequence,
-        fold: impl Fn(Option<T>, Event) -> Option<T>,
+        after: impl Fn(Option<T>, &Event) -> Option<T>,
     ) -> Result<T, Error> {
         let found = table.with(id, |thing| match thing.events.last() {
             // Nothing has happened to it since.
@@ -238,13 +218,29 @@ impl<'a> Reader<'a> {
             Some(Err(events)) => events,
             None => Vec::new(),
         };
-        let mut state = None;
-        for sequence in events.into_iter().take_while(|known| *known <= sequence) {
-            self.work += 1;
-            state = fold(state, decode(&record(self.shared, sequence)?)?);
-        }
+        let events = up_to(&events, sequence);
+        self.work += events.len();
+        let state = folded(self.shared, events, after)?;
         state.ok_or_else(|| unreadable(&format!("what happened at {sequence} has no beginning")))
     }
+}
+
+/// Those of the events of one thing that are at or below `until`.
+pub(crate) fn up_to(events: &[Sequence], until: Sequence) -> &[Sequence] {
+    &events[..events.partition_point(|known| *known <= until)]
+}
+
+/// A thing after these events of its own, read back from the journal.
+pub(crate) fn folded<T>(
+    shared: &Shared,
+    events: &[Sequence],
+    after: impl Fn(Option<T>, &Event) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    let fold = |thing, sequence: &Sequence| {
+        let event = decode(&record(shared, *sequence)?)?;
+        Ok(after(thing, &event))
+    };
+    events.iter().try_fold(None, fold)
 }
 
 /// The record at `sequence`, which is there.

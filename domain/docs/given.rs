@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stockade_domain::{
-    adjustment::*, catalogue::*, holder::*, invariants::*, ledger::*, open::*, order::*, sourcing::*,
-    stock::*, transfer::*, *,
+    account::*, adjustment::*, catalogue::*, holder::*, invariants::*, ledger::*, open::*, order::*,
+    sourcing::*, stock::*, transfer::*, *,
 };
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -98,4 +98,62 @@ fn dispatched() -> Dispatched {
         in_transit: true,
         at: NOW,
     }
+}
+
+const ANN: AccountId = AccountId::Customer(CustomerId(1));
+const ROOT: AccountId = AccountId::Account(1);
+
+/// Of the login of this number: whoever seals makes it of the login and a secret.
+fn login(number: u8) -> Fingerprint {
+    Fingerprint([number; 16])
+}
+
+/// A person with this login, sealed.
+fn person(number: u8) -> Identity {
+    Identity { sealed: Sealed([7; 30].into()), email: Some(login(number)), username: None }
+}
+
+/// Of the token of this number.
+fn token(number: u8) -> TokenHash {
+    TokenHash([number; 16])
+}
+
+/// Signs Ann in for a minute, by token 1 of family 9.
+fn sign_in() -> AccountCommand {
+    AccountCommand::OpenSession { id: ANN, family: token(9), token: token(1), ttl_ms: 60_000 }
+}
+
+/// Exchanges a token of Ann's session 1.
+fn rotate(presented: u8, next: u8) -> AccountCommand {
+    AccountCommand::RotateSession {
+        id: ANN,
+        session: SessionId(1),
+        family: token(9),
+        presented: token(presented),
+        next: token(next),
+        ttl_ms: 60_000,
+    }
+}
+
+/// Makes the API key of a machine.
+fn create_key(name: &str) -> AccountCommand {
+    AccountCommand::CreateApiKey { name: name.into(), token: token(5) }
+}
+
+/// Accounts after a command that was granted.
+fn granted(mut accounts: Accounts, command: AccountCommand) -> Accounts {
+    accounts.decide(&command, NOW).unwrap().iter().for_each(|event| accounts.evolve(event));
+    accounts
+}
+
+/// Ann, a customer with login 1, and the admin with login 2.
+fn accounts() -> Accounts {
+    let register = |role, key, login| AccountCommand::Register { role, key: KeySlot(key), identity: person(login) };
+    let accounts = granted(Accounts::default(), register(Role::Customer, 1, 1));
+    granted(accounts, register(Role::Admin, 2, 2))
+}
+
+/// One row of an adjustment of the rulers.
+fn row(delta: i64, reason: Reason) -> AdjustRow {
+    AdjustRow { stock: key(), delta, reason, reference: None }
 }

@@ -61,6 +61,7 @@ pub struct Adjusted {
 }
 
 /// One row of an adjustment whose rows have reasons of their own.
+#[doc = include_str!("../docs/adjust_row.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdjustRow {
     /// Which stock.
@@ -74,6 +75,7 @@ pub struct AdjustRow {
 }
 
 /// An adjustment of many rows, each for a reason of its own, that was decided as one.
+#[doc = include_str!("../docs/rows_adjusted.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsAdjusted {
     /// Its id.
@@ -163,6 +165,7 @@ impl Adjust {
 ///
 /// # Errors
 /// No row, too many, or a delta or a reference out of range.
+#[doc = include_str!("../docs/check_rows.md")]
 pub fn check_rows(rows: &[AdjustRow]) -> Result<Vec<StockDelta>, Refusal> {
     for (index, row) in rows.iter().enumerate() {
         if let Some(reference) = &row.reference {
@@ -214,6 +217,7 @@ pub fn gives(deltas: &[StockDelta]) -> impl Iterator<Item = (StockKey, Give)> {
 
 impl AdjustmentEvent {
     /// Its id.
+    #[doc = include_str!("../docs/adjustment_of.md")]
     #[must_use]
     pub fn adjustment(&self) -> AdjustmentId {
         match self {
@@ -230,6 +234,7 @@ impl AdjustmentEvent {
     }
 
     /// Which stocks it corrected in all, by how much.
+    #[doc = include_str!("../docs/adjustment_deltas.md")]
     #[must_use]
     pub fn deltas(&self) -> &[StockDelta] {
         match self {

@@ -52,14 +52,18 @@ ids! {
     #[doc = include_str!("../docs/customer_id.md")]
     CustomerId,
     /// A signed-in device.
+    #[doc = include_str!("../docs/session_id.md")]
     SessionId,
     /// A key by which a machine signs in.
+    #[doc = include_str!("../docs/api_key_id.md")]
     ApiKeyId,
     /// Where in the keyring the key of an account is.
+    #[doc = include_str!("../docs/key_slot.md")]
     KeySlot,
 }
 
 /// Who did something.
+#[doc = include_str!("../docs/who.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Who {
     /// A customer, for themselves.

@@ -74,6 +74,7 @@ fn report(found: Found<'_>, invariant: Invariant, subject: impl fmt::Display, de
 }
 
 /// Checks the accounts.
+#[doc = include_str!("../docs/check_accounts.md")]
 pub fn check_accounts(accounts: &Accounts, found: Found<'_>) {
     let mut logins = 0;
     for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {

@@ -63,6 +63,7 @@ pub const HOLD_TTL_MS_MAX: u64 = 7 * 24 * 3_600_000;
 
 /// The longest time that a customer may hold something at a time, in milliseconds. The engine takes whatever staff may ask for; who
 /// asks is known outside of it.
+#[doc = include_str!("../docs/limit_hold_ttl_ms_customer_max.md")]
 pub const HOLD_TTL_MS_CUSTOMER_MAX: u64 = 3_600_000;
 
 /// The time to live of a reservation that names none, in milliseconds: 15 minutes.
@@ -86,21 +87,29 @@ pub const ATTRIBUTES_MAX: usize = 50;
 pub const SHOP_WAREHOUSES_MAX: usize = 100;
 
 /// The longest e-mail address, in bytes: longer ones cannot be written to (RFC 5321).
+#[doc = include_str!("../docs/limit_email_max.md")]
 pub const EMAIL_MAX: usize = 254;
 
 /// The shortest username, in bytes.
+#[doc = include_str!("../docs/limit_username_min.md")]
 pub const USERNAME_MIN: usize = 3;
 
 /// The longest username, in bytes.
+#[doc = include_str!("../docs/limit_username_max.md")]
 pub const USERNAME_MAX: usize = 64;
 
 /// The most sessions of one account that run at once: more than anybody has devices.
+#[doc = include_str!("../docs/limit_sessions_max.md")]
 pub const SESSIONS_MAX: usize = 20;
 
 /// The longest time that a refresh token is good, in milliseconds: 90 days.
+#[doc = include_str!("../docs/limit_session_ttl_ms_max.md")]
 pub const SESSION_TTL_MS_MAX: u64 = 90 * 24 * 3_600_000;
 
 /// The most API keys at once: each request by one looks among them.
+#[doc = include_str!("../docs/limit_api_keys_max.md")]
 pub const API_KEYS_MAX: usize = 100;
+
 /// The most steps of the clock that are remembered: each lasted a while before it was believed, so that this many fill days.
+#[doc = include_str!("../docs/limit_clock_steps_max.md")]
 pub const CLOCK_STEPS_MAX: usize = 64;

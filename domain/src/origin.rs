@@ -6,6 +6,7 @@ use crate::Who;
 ///
 /// It is written in front of a decision, and only when there is something to say. That it is in the decision's group makes a
 /// key as durable as its effect: neither is ever there without the other.
+#[doc = include_str!("../docs/origin_type.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Who.
@@ -17,6 +18,7 @@ pub struct Origin {
 }
 
 /// What makes a repeated request the same request. Whoever calls the engine makes both hashes.
+#[doc = include_str!("../docs/idempotency_key.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IdempotencyKey {
     /// A hash of the caller and the caller's key: one that cannot be made to collide.
@@ -27,6 +29,7 @@ pub struct IdempotencyKey {
 
 impl IdempotencyKey {
     /// The key of one row of a batch that has this key: each row has its effect by itself.
+    #[doc = include_str!("../docs/of_row.md")]
     #[must_use]
     pub fn of_row(self, row: usize) -> Self {
         /// Odd, so that no two rows of a batch meet.

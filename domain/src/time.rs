@@ -32,6 +32,7 @@ impl Timestamp {
 ///
 /// A clock that jumps a long way freezes expiry. What is set meanwhile is set by a time that is behind by what nobody knows yet;
 /// when the step is believed, it is known.
+#[doc = include_str!("../docs/clock_event.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClockEvent {
     /// The wall clock was seen a long way off. Whatever was set since `from` may be set by a time that is behind.
@@ -51,6 +52,7 @@ pub enum ClockEvent {
 }
 
 /// The steps that engine time made, as far as a deadline that is still to come may depend on them.
+#[doc = include_str!("../docs/clock_steps.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSteps {
     frozen_from: Option<Timestamp>,
@@ -59,6 +61,7 @@ pub struct ClockSteps {
 
 impl ClockSteps {
     /// Follows one event.
+    #[doc = include_str!("../docs/clock_steps_evolve.md")]
     pub fn evolve(&mut self, event: &ClockEvent) {
         match *event {
             ClockEvent::Frozen { from } => self.frozen_from = Some(from),
@@ -75,6 +78,7 @@ impl ClockSteps {
     }
 
     /// Since when expiry is frozen.
+    #[doc = include_str!("../docs/frozen_from.md")]
     #[must_use]
     pub fn frozen_from(&self) -> Option<Timestamp> {
         self.frozen_from
@@ -82,6 +86,7 @@ impl ClockSteps {
 
     /// When something is due that was set at `set_at` to be due at `due`: later by every step that time made in between and that
     /// was missing when it was set. Never earlier than `due`.
+    #[doc = include_str!("../docs/clock_due.md")]
     #[must_use]
     pub fn due(&self, set_at: Timestamp, due: Timestamp) -> Timestamp {
         let behind = |(from, before, _): &&(Timestamp, Timestamp, Timestamp)| {

@@ -7,7 +7,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Owner, ProductId, Quantity, Refusal, Step, StockKey, Timestamp, TransferId, WarehouseId,
+    Event, Owner, ProductId, Quantity, Refusal, Step, StockKey, Timestamp, TransferId, WarehouseId,
     limits::TEXT_MAX,
     refusal::{check_quantity, check_text},
     stock::{Give, Take},
@@ -179,6 +179,22 @@ impl Transfer {
             next_step: 1,
             version: 1,
             updated_at,
+        }
+    }
+
+    /// A transfer after one more event of its own; before the first there is none. Other events move nothing.
+    #[doc = include_str!("../docs/transfer_after.md")]
+    #[must_use]
+    pub fn after(before: Option<Self>, event: &Event) -> Option<Self> {
+        match (before, event) {
+            (None, Event::Transfer(TransferEvent::Dispatched(dispatched))) => {
+                Some(Self::new((**dispatched).clone()))
+            }
+            (Some(mut transfer), Event::Transfer(event)) => {
+                transfer.evolve(event);
+                Some(transfer)
+            }
+            (transfer, _) => transfer,
         }
     }
 

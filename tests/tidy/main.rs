@@ -29,6 +29,12 @@ const LINES_MAX: usize = 450;
 /// The only file that may read the wall clock.
 const CLOCK: &str = "actors/src/clock.rs";
 
+/// The folders of the library. What is `pub` there can be reached from outside: the compiler warns of what cannot.
+const LIBRARY: [&str; 2] = ["domain/src/", "actors/src/"];
+
+/// Public items without an example, and why.
+const NO_EXAMPLE: [(&str, &str); 1] = [("$name", "the macro `ids` takes an example for each id")];
+
 /// Folders of one machine: a path into one of them works nowhere else.
 const MACHINE_FOLDERS: [&str; 3] = ["work", "tmp", "root"];
 
@@ -64,6 +70,10 @@ fn workspace() -> &'static Workspace {
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
+}
+
+fn is_library(path: &str) -> bool {
+    LIBRARY.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Every line of code that `rule` has something against.
@@ -173,6 +183,25 @@ fn every_allow_says_why() {
         }
     }
     assert_none(found, "an `allow` needs a comment with its reason on the line before");
+}
+
+#[test]
+fn every_public_item_has_an_example() {
+    let mut found = Vec::new();
+    for source in workspace().sources.iter().filter(|source| is_library(&source.path)) {
+        for (index, line) in source.lines.iter().enumerate().filter(|(_, line)| !line.is_test) {
+            let Some((kind, name)) = source::public_item(line) else { continue };
+            let doc = match kind {
+                "mod" => source.module_doc(name, &workspace().sources),
+                _ => source.doc_above(index),
+            };
+            let exempt = NO_EXAMPLE.iter().any(|(exempt, _)| *exempt == name);
+            if !exempt && !doc.iter().any(source::is_example) {
+                found.push(format!("{}:{}: {}", source.path, index + 1, line.code.trim()));
+            }
+        }
+    }
+    assert_none(found, "what the library offers has an example that compiles: see domain/docs");
 }
 
 #[test]

@@ -62,13 +62,56 @@ fn read(root: &Path, file: &Path) -> Source {
     Source { path, lines: split(&text) }
 }
 
+impl Source {
+    /// The folder of the modules that it declares.
+    fn folder(&self) -> String {
+        let (folder, file) = self.path.rsplit_once('/').expect("no Rust file in the root");
+        match file {
+            "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+            _ => format!("{folder}/{}", file.trim_end_matches(".rs")),
+        }
+    }
+
+    /// The doc comment and the attributes of the item at a line.
+    pub(crate) fn doc_above(&self, item: usize) -> &[Line] {
+        let ends = |line: &Line| {
+            let code = line.code.trim_end();
+            code.ends_with(['{', '}', ';']) || (code.is_empty() && line.comment.is_empty())
+        };
+        let above = self.lines[..item].iter().rposition(ends);
+        &self.lines[above.map_or(0, |end| end + 1)..item]
+    }
+
+    /// The doc comment and the attributes with which a module begins that it declares.
+    pub(crate) fn module_doc<'a>(&self, name: &str, sources: &'a [Self]) -> &'a [Line] {
+        let path = format!("{}/{name}", self.folder());
+        let paths = [format!("{path}.rs"), format!("{path}/mod.rs")];
+        let lines = sources.iter().find(|source| paths.contains(&source.path));
+        let lines = lines.map_or(&[][..], |source| &source.lines);
+        let is_code = |line: &Line| !line.code.is_empty() && !line.code.starts_with("#![");
+        &lines[..lines.iter().position(is_code).unwrap_or(lines.len())]
+    }
+}
+
+/// The kind and the name of the item that a line makes public.
+pub(crate) fn public_item(line: &Line) -> Option<(&str, &str)> {
+    let code = line.code.trim().strip_prefix("pub ")?;
+    let words = code.split(|letter: char| !letter.is_alphanumeric() && !"_$".contains(letter));
+    let mut words = words.skip_while(|word| ["async", "unsafe"].contains(word));
+    let kind = words.next()?;
+    let kinds = ["fn", "struct", "enum", "trait", "type", "mod", "const", "static"];
+    // A function may be const.
+    kinds.contains(&kind).then(|| words.find(|word| *word != "fn"))?.map(|name| (kind, name))
+}
+
+/// Whether a line of a doc comment begins an example, or takes one in.
+pub(crate) fn is_example(line: &Line) -> bool {
+    line.code.contains("doc = include_str!(") || line.comment.contains("```")
+}
+
 /// The modules in files of their own that a file compiles for tests only, as paths without `.rs`.
 fn test_modules(source: &Source) -> Vec<String> {
-    let (folder, file) = source.path.rsplit_once('/').expect("no Rust file in the root");
-    let folder = match file {
-        "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
-        _ => format!("{folder}/{}", file.trim_end_matches(".rs")),
-    };
+    let folder = source.folder();
     let after_test = source.lines.windows(2).filter(|pair| is_cfg_test(&pair[0]));
     after_test.filter_map(|pair| Some(format!("{folder}/{}", module(&pair[1], ";")?))).collect()
 }

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// Somebody who has just signed in, or gone on.
+#[doc = include_str!("../../docs/signed_in.md")]
 #[derive(Clone)]
 pub struct SignedIn {
     /// As whom.
@@ -54,6 +55,7 @@ impl Engine {
     ///
     /// # Errors
     /// A field out of range, [`Refusal::EmailTaken`] or [`Refusal::UsernameTaken`].
+    #[doc = include_str!("../../docs/register.md")]
     pub async fn register(&self, role: Role, personal: Personal) -> Result<Arc<Account>, Error> {
         account(self.on_accounts(AccountRequest::Register { role, personal }).await?)
     }
@@ -62,6 +64,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::register`]; a stale version, or an account that was erased.
+    #[doc = include_str!("../../docs/change_account.md")]
     pub async fn change_account(
         &self,
         id: AccountId,
@@ -76,6 +79,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::LastAdmin`], a stale version, or no such account.
+    #[doc = include_str!("../../docs/set_role.md")]
     pub async fn set_role(
         &self,
         id: AccountId,
@@ -91,6 +95,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal::LastAdmin`], a stale version, or no such account.
+    #[doc = include_str!("../../docs/erase_account.md")]
     pub async fn erase_account(
         &self,
         id: AccountId,
@@ -105,6 +110,7 @@ impl Engine {
     ///
     /// # Errors
     /// No such account, or a time out of range.
+    #[doc = include_str!("../../docs/open_session.md")]
     pub async fn open_session(&self, id: AccountId, ttl: Duration) -> Result<SignedIn, Error> {
         let (family, secret) = (Secret::random()?, Secret::random()?);
         let ttl_ms = ttl.as_millis() as u64;
@@ -118,6 +124,7 @@ impl Engine {
     /// # Errors
     /// [`Refusal::RefreshTokenReused`]: it was exchanged before, and its session has ended now; [`Refusal::SessionEnded`] for any
     /// other token that is not good.
+    #[doc = include_str!("../../docs/rotate_session.md")]
     pub async fn rotate_session(
         &self,
         refresh_token: &str,
@@ -140,6 +147,7 @@ impl Engine {
     ///
     /// # Errors
     /// The engine takes no work.
+    #[doc = include_str!("../../docs/revoke_session.md")]
     pub async fn revoke_session(&self, id: AccountId, session: SessionId) -> Result<(), Error> {
         self.change_accounts(AccountCommand::RevokeSession { id, session }).await.map(drop)
     }
@@ -148,6 +156,7 @@ impl Engine {
     ///
     /// # Errors
     /// No such account.
+    #[doc = include_str!("../../docs/revoke_sessions.md")]
     pub async fn revoke_sessions(&self, id: AccountId) -> Result<(), Error> {
         self.change_accounts(AccountCommand::RevokeSessions { id }).await.map(drop)
     }
@@ -156,6 +165,7 @@ impl Engine {
     ///
     /// # Errors
     /// A name out of range, or too many keys.
+    #[doc = include_str!("../../docs/create_api_key.md")]
     pub async fn create_api_key(&self, name: String) -> Result<(Arc<ApiKey>, String), Error> {
         let secret = Secret::random()?;
         let token = secret.hash();
@@ -172,23 +182,27 @@ impl Engine {
     ///
     /// # Errors
     /// There never was such a key.
+    #[doc = include_str!("../../docs/revoke_api_key.md")]
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), Error> {
         self.change_accounts(AccountCommand::RevokeApiKey { id }).await.map(drop)
     }
 
     /// An account, erased or not.
+    #[doc = include_str!("../../docs/account.md")]
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<Arc<Account>> {
         self.shared().read.accounts.read_recursive().get(id).cloned()
     }
 
     /// Who an account is; nothing once it is erased.
+    #[doc = include_str!("../../docs/personal.md")]
     #[must_use]
     pub fn personal(&self, account: &Account) -> Option<Personal> {
         self.shared().vault.person(account)
     }
 
     /// The account that signs in with this e-mail address or username. Its password hash is in [`Engine::personal`].
+    #[doc = include_str!("../../docs/account_by_login.md")]
     #[must_use]
     pub fn account_by_login(&self, login: &str) -> Option<Arc<Account>> {
         let login = self.shared().vault.fingerprint(login)?;
@@ -196,6 +210,7 @@ impl Engine {
     }
 
     /// Up to `limit` customers with an id above `after` that fit, by id.
+    #[doc = include_str!("../../docs/customers.md")]
     #[must_use]
     pub fn customers(
         &self,
@@ -209,18 +224,21 @@ impl Engine {
     }
 
     /// All accounts of the other kind, by id: staff and admins that were never customers.
+    #[doc = include_str!("../../docs/accounts.md")]
     #[must_use]
     pub fn accounts(&self) -> Vec<Arc<Account>> {
         self.shared().read.accounts.read_recursive().accounts_after(0).cloned().collect()
     }
 
     /// How many accounts may do everything.
+    #[doc = include_str!("../../docs/admins.md")]
     #[must_use]
     pub fn admins(&self) -> usize {
         self.shared().read.accounts.read_recursive().admins()
     }
 
     /// A session that runs now.
+    #[doc = include_str!("../../docs/session.md")]
     #[must_use]
     pub fn session(&self, account: AccountId, session: SessionId) -> Option<Session> {
         let found = self.shared().read.accounts.read_recursive().session(account, session).copied();
@@ -228,6 +246,7 @@ impl Engine {
     }
 
     /// The API key that a machine presents, if it is good.
+    #[doc = include_str!("../../docs/api_key.md")]
     #[must_use]
     pub fn api_key(&self, presented: &str) -> Option<Arc<ApiKey>> {
         let (id, secret) = token::read_api_key(presented)?;
@@ -236,12 +255,14 @@ impl Engine {
     }
 
     /// All API keys that are good, by id.
+    #[doc = include_str!("../../docs/api_keys.md")]
     #[must_use]
     pub fn api_keys(&self) -> Vec<Arc<ApiKey>> {
         self.shared().read.accounts.read_recursive().api_keys().cloned().collect()
     }
 
     /// The details of an order, what is personal in them included; that is gone once its customer is erased.
+    #[doc = include_str!("../../docs/order_details.md")]
     #[must_use]
     pub fn order_details<'a>(&self, order: &'a Order) -> Option<Cow<'a, Details>> {
         let public = order.placed.details.as_deref();
@@ -261,6 +282,7 @@ impl Engine {
     ///
     /// # Errors
     /// It can be neither read nor written.
+    #[doc = include_str!("../../docs/secret.md")]
     pub fn secret(&self, name: &str, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, OpenError> {
         let threads = self.inner.threads.lock();
         match threads.as_ref().and_then(|threads| threads.directory.as_ref()) {

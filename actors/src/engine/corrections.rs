@@ -28,6 +28,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::adjust`].
+    #[doc = include_str!("../../docs/adjust_rows.md")]
     pub async fn adjust_rows(&self, rows: Vec<AdjustRow>) -> Result<RowsAdjusted, Error> {
         let first = rows.first().map(|row| row.stock.product);
         match self.correct(first, rows.len(), Corrections::Rows(rows)).await? {

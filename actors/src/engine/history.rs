@@ -8,13 +8,14 @@ use stockade_domain::{
     adjustment::AdjustmentEvent,
     holder::{Hold, HoldEvent},
     order::{Order, OrderEvent},
-    transfer::{Transfer, TransferEvent},
+    transfer::Transfer,
 };
 
 use super::Engine;
 use crate::{CatalogueThing, Error, OrderHistory, StockRow, feed, workflow};
 
 /// What a command under a key answered the first time.
+#[doc = include_str!("../../docs/first_answer_type.md")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum FirstAnswer {
     /// An order, as it was then.
@@ -69,6 +70,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is no such decision, or the journal cannot be read.
+    #[doc = include_str!("../../docs/first_answer.md")]
     pub fn first_answer(&self, at: Sequence) -> Result<FirstAnswer, Error> {
         let none = || Error::Refused(Refusal::NotFound { kind: "decision", id: at });
         if at == 0 || at > self.position() {
@@ -128,25 +130,17 @@ impl Engine {
 
     fn order_before(&self, id: OrderId, before: Sequence) -> Result<Order, Error> {
         let events = self.shared().read.order_events(id).unwrap_or_default();
-        let order =
-            self.folded(&events, before - 1, |order: Option<Order>, event| match (order, event) {
-                (None, Event::Order(OrderEvent::Placed(placed))) => Some(Order::new(placed)),
-                (Some(mut order), Event::Order(event)) => {
-                    order.evolve(&event);
-                    Some(order)
-                }
-                (order, _) => order,
-            });
-        order?.ok_or_else(|| feed::unreadable(&format!("order {id} has no beginning")))
+        let order = self.folded(&events, before - 1, Order::after)?;
+        order.ok_or_else(|| feed::unreadable(&format!("order {id} has no beginning")))
     }
 
     fn hold_at(&self, id: ReservationId, until: Sequence) -> Result<Hold, Error> {
         let events = self.shared().read.holds.with(id.0, |hold| hold.events.clone());
         let events = events.unwrap_or_default();
         let hold = self.folded(&events, until, |hold: Option<Hold>, event| match (hold, event) {
-            (None, Event::Hold(HoldEvent::Placed(placed))) => Some(Hold::new(&placed)),
+            (None, Event::Hold(HoldEvent::Placed(placed))) => Some(Hold::new(placed)),
             (Some(mut hold), Event::Hold(event)) => {
-                match &event {
+                match event {
                     // A newer one, which took something from it.
                     HoldEvent::Placed(newer) => hold.lose(&newer.lines, newer.at),
                     event => hold.evolve(event),
@@ -160,20 +154,8 @@ impl Engine {
 
     fn transfer_at(&self, id: TransferId, until: Sequence) -> Result<Transfer, Error> {
         let events = self.shared().read.transfers.with(id.0, |transfer| transfer.events.clone());
-        let events = events.unwrap_or_default();
-        let transfer = self.folded(&events, until, |transfer: Option<Transfer>, event| {
-            match (transfer, event) {
-                (None, Event::Transfer(TransferEvent::Dispatched(dispatched))) => {
-                    Some(Transfer::new(*dispatched))
-                }
-                (Some(mut transfer), Event::Transfer(event)) => {
-                    transfer.evolve(&event);
-                    Some(transfer)
-                }
-                (transfer, _) => transfer,
-            }
-        });
-        transfer?.ok_or_else(|| feed::unreadable(&format!("transfer {id} has no beginning")))
+        let transfer = self.folded(&events.unwrap_or_default(), until, Transfer::after)?;
+        transfer.ok_or_else(|| feed::unreadable(&format!("transfer {id} has no beginning")))
     }
 
     /// Folds those of these events that are at or below `until`.
@@ -181,13 +163,9 @@ impl Engine {
         &self,
         events: &[Sequence],
         until: Sequence,
-        mut fold: impl FnMut(Option<T>, Event) -> Option<T>,
+        after: impl Fn(Option<T>, &Event) -> Option<T>,
     ) -> Result<Option<T>, Error> {
-        let mut thing = None;
-        for sequence in events.iter().take_while(|sequence| **sequence <= until) {
-            thing = fold(thing, self.event_at(*sequence)?);
-        }
-        Ok(thing)
+        feed::folded(self.shared(), feed::up_to(events, until), after)
     }
 
     /// An event that is committed.

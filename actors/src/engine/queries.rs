@@ -67,12 +67,14 @@ impl Engine {
 
     /// Who has the reserved units of a stock, up to `limit` of them, the newest first, and when they are free again. It looks at
     /// every reservation of the stock.
+    #[doc = include_str!("../../docs/reserved.md")]
     #[must_use]
     pub fn reserved(&self, key: StockKey, limit: usize) -> Reserved {
         self.shared().read.reserved(key, limit)
     }
 
     /// Why stock was corrected, and the caller's own name for it.
+    #[doc = include_str!("../../docs/adjustment.md")]
     #[must_use]
     pub fn adjustment(&self, id: AdjustmentId) -> Option<AdjustmentEvent> {
         self.shared().read.adjustments.with(id.0, Clone::clone)

@@ -39,6 +39,7 @@ impl Engine {
     /// Under a key a command answers as ever the first time. Later it answers [`Error::AlreadyDone`] as long as the key is
     /// remembered, and [`Engine::first_answer`] says what it came to; meanwhile, [`Error::InProgress`]. A command that was
     /// refused, or that found nothing to change, had no effect, and is decided anew.
+    #[doc = include_str!("../../docs/by.md")]
     #[must_use]
     pub fn by(&self, context: Context) -> Self {
         Self { inner: self.inner.clone(), context }
@@ -49,6 +50,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::AlreadyDone`], [`Error::KeyReused`] or [`Error::InProgress`].
+    #[doc = include_str!("../../docs/check_key.md")]
     pub fn check_key(&self) -> Result<(), Error> {
         let Some(key) = self.context.key else { return Ok(()) };
         self.shared().keys.look(key, self.now(), &|at| self.key_at(at))
@@ -58,6 +60,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::PositionNotReached`]; [`Error::Overloaded`] when too many wait.
+    #[doc = include_str!("../../docs/wait_for.md")]
     pub async fn wait_for(&self, position: Sequence, timeout: Duration) -> Result<(), Error> {
         let answers = &self.shared().answers;
         let reached = answers.waits.wait(position, timeout, || answers.folded())?;
@@ -220,6 +223,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::place_orders`].
+    #[doc = include_str!("../../docs/place_orders_keyed.md")]
     pub async fn place_orders_keyed(
         &self,
         rows: Vec<(PlaceOrder, Option<IdempotencyKey>)>,

@@ -82,6 +82,7 @@ impl Engine {
     }
 
     /// The journal's name, given when it was created.
+    #[doc = include_str!("../../docs/journal_id.md")]
     #[must_use]
     pub fn journal_id(&self) -> u128 {
         self.shared().journal().journal_id()

@@ -15,6 +15,7 @@ const FREES_LOOK_MAX: usize = 256;
 const FREES_NEXT_MAX: usize = 100;
 
 /// Why units of a stock are reserved.
+#[doc = include_str!("../../docs/live_reservation.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveReservation {
     /// The order or hold that has them now; while a workflow is under way, whose they are to be.
@@ -28,6 +29,7 @@ pub struct LiveReservation {
 }
 
 /// Everything behind the reserved units of a stock.
+#[doc = include_str!("../../docs/reserved_type.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reserved {
     /// The newest, up to what was asked for.

@@ -2,6 +2,7 @@ use super::{AccountId, Identity, Role, TokenHash};
 use crate::{ApiKeyId, KeySlot, SessionId};
 
 /// What can be asked of the accounts. What is personal in it was checked ([`super::Personal::check`]) and sealed before.
+#[doc = include_str!("../../docs/account_command.md")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCommand {
     /// Make an account: a customer, or for another role one of the other kind.

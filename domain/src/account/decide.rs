@@ -16,6 +16,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A login that is taken, an id that does not exist, a stale version, the last admin, or a session that has ended.
+    #[doc = include_str!("../../docs/account_decide.md")]
     pub fn decide(
         &self,
         command: &AccountCommand,

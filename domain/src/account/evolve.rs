@@ -4,6 +4,7 @@ use super::{Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, Role, Se
 
 impl Accounts {
     /// Moves the state by what happened.
+    #[doc = include_str!("../../docs/account_evolve.md")]
     pub fn evolve(&mut self, event: &AccountEvent) {
         match event {
             AccountEvent::Registered(account)
@@ -44,6 +45,7 @@ impl Accounts {
     }
 
     /// Puts back an account and its sessions, in the order of ids.
+    #[doc = include_str!("../../docs/restore_account.md")]
     pub fn restore_account(&mut self, account: &Arc<Account>, sessions: Vec<Session>) {
         self.put(account);
         if !sessions.is_empty() {
@@ -52,6 +54,7 @@ impl Accounts {
     }
 
     /// Puts back the API keys, and how many there ever were.
+    #[doc = include_str!("../../docs/restore_rest.md")]
     pub fn restore_rest(&mut self, counts: Counts, api_keys: Vec<Arc<ApiKey>>) {
         self.counts = counts;
         self.api_keys = api_keys.into_iter().map(|key| (key.id, key)).collect();

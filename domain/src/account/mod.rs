@@ -3,6 +3,7 @@
 //!
 //! Nothing personal stands here in plain. What is known of a person is [`Sealed`] under a key of his own, and a login is
 //! compared by its [`Fingerprint`]. Whoever drops the key has erased the person, in the journal too.
+#![doc = include_str!("../../docs/account_module.md")]
 
 mod command;
 mod decide;
@@ -22,6 +23,7 @@ pub use command::AccountCommand;
 pub use personal::{Personal, PersonalChange, login_key};
 
 /// Which account. Customers are numbered from 1; accounts that the server or the command line made are of their own kind.
+#[doc = include_str!("../../docs/account_id.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AccountId {
     /// A customer, whatever he may do.
@@ -31,6 +33,7 @@ pub enum AccountId {
 }
 
 /// What an account may do.
+#[doc = include_str!("../../docs/role.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// Buys, and sees what is his own.
@@ -42,21 +45,25 @@ pub enum Role {
 }
 
 /// Bytes that only the key of their slot opens.
+#[doc = include_str!("../../docs/sealed.md")]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sealed(pub Box<[u8]>);
 
 /// A keyed hash of a login: the same login has the same one, and nobody without the secret can guess.
+#[doc = include_str!("../../docs/fingerprint.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub [u8; 16]);
 
 /// A hash of a random token: whoever reads it cannot present the token.
+#[doc = include_str!("../../docs/token_hash.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TokenHash(pub [u8; 16]);
 
 /// What is known of the person, sealed, and by which logins he is found.
+#[doc = include_str!("../../docs/identity.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// A [`Personal`].
@@ -68,6 +75,7 @@ pub struct Identity {
 }
 
 /// An account.
+#[doc = include_str!("../../docs/account.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Its id.
@@ -87,6 +95,7 @@ pub struct Account {
 }
 
 /// A signed-in device. Its refresh tokens are a family: all have one secret in common, and each its own.
+#[doc = include_str!("../../docs/session.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its id.
@@ -102,6 +111,7 @@ pub struct Session {
 }
 
 /// A key by which a machine signs in as staff.
+#[doc = include_str!("../../docs/api_key.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// Its id.
@@ -115,6 +125,7 @@ pub struct ApiKey {
 }
 
 /// Why sessions ended before their time.
+#[doc = include_str!("../../docs/revoked.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Revoked {
     /// Somebody signed out.
@@ -132,6 +143,7 @@ pub enum Revoked {
 }
 
 /// What happened among the accounts. Each event carries the whole account as it is now.
+#[doc = include_str!("../../docs/account_event.md")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AccountEvent {
     /// An account was made.
@@ -196,6 +208,7 @@ pub enum AccountEvent {
 }
 
 /// The state of all accounts.
+#[doc = include_str!("../../docs/accounts.md")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accounts {
     // Each kind is numbered from 1 and nothing is ever removed, so an id is an index.
@@ -213,6 +226,7 @@ pub struct Accounts {
 }
 
 /// How many there ever were: ids of what is gone are never given again.
+#[doc = include_str!("../../docs/account_counts.md")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Of sessions.
@@ -223,6 +237,7 @@ pub struct Counts {
 
 impl AccountId {
     /// The name of its kind.
+    #[doc = include_str!("../../docs/account_kind.md")]
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
@@ -232,6 +247,7 @@ impl AccountId {
     }
 
     /// The id within its kind.
+    #[doc = include_str!("../../docs/account_number.md")]
     #[must_use]
     pub fn number(self) -> u64 {
         match self {
@@ -253,6 +269,7 @@ impl fmt::Display for AccountId {
 
 impl Role {
     /// Its name, as clients write it.
+    #[doc = include_str!("../../docs/role_name.md")]
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -271,6 +288,7 @@ impl fmt::Debug for Sealed {
 
 impl Account {
     /// Whether nobody knows any more who it was.
+    #[doc = include_str!("../../docs/is_erased.md")]
     #[must_use]
     pub fn is_erased(&self) -> bool {
         self.identity.is_none()
@@ -283,6 +301,7 @@ impl Account {
 
 impl Accounts {
     /// An account, erased or not.
+    #[doc = include_str!("../../docs/accounts_get.md")]
     #[must_use]
     pub fn get(&self, id: AccountId) -> Option<&Arc<Account>> {
         let index = usize::try_from(id.number().checked_sub(1)?).ok()?;
@@ -296,6 +315,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refusal::NotFound`], or [`Refusal::VersionConflict`].
+    #[doc = include_str!("../../docs/accounts_live.md")]
     pub fn live(&self, id: AccountId, expected: Option<u32>) -> Result<&Arc<Account>, Refusal> {
         let account = self.get(id).filter(|account| !account.is_erased());
         let account = account.ok_or_else(|| id.not_found())?;
@@ -304,6 +324,7 @@ impl Accounts {
     }
 
     /// The account that signs in with this e-mail address or username.
+    #[doc = include_str!("../../docs/by_login.md")]
     #[must_use]
     pub fn by_login(&self, login: Fingerprint) -> Option<&Arc<Account>> {
         self.logins.get(&login).and_then(|id| self.get(*id))
@@ -314,51 +335,60 @@ impl Accounts {
     }
 
     /// Customers with an id above `after`, by id.
+    #[doc = include_str!("../../docs/customers_after.md")]
     pub fn customers_after(&self, after: u64) -> impl Iterator<Item = &Arc<Account>> {
         beyond(&self.customers, after)
     }
 
     /// Accounts of their own kind with an id above `after`, by id.
+    #[doc = include_str!("../../docs/accounts_after.md")]
     pub fn accounts_after(&self, after: u64) -> impl Iterator<Item = &Arc<Account>> {
         beyond(&self.accounts, after)
     }
 
     /// Accounts that may do everything.
+    #[doc = include_str!("../../docs/admins.md")]
     #[must_use]
     pub fn admins(&self) -> usize {
         self.admins
     }
 
     /// The highest slot of a key that any account was given; 0 if there is none.
+    #[doc = include_str!("../../docs/last_key.md")]
     #[must_use]
     pub fn last_key(&self) -> u64 {
         self.last_key
     }
 
     /// Sessions of an account that were not ended, oldest first; some may have expired.
+    #[doc = include_str!("../../docs/sessions.md")]
     #[must_use]
     pub fn sessions(&self, account: AccountId) -> &[Session] {
         self.sessions.get(&account).map_or(&[], Vec::as_slice)
     }
 
     /// A session that was not ended; it may have expired.
+    #[doc = include_str!("../../docs/session_of.md")]
     #[must_use]
     pub fn session(&self, account: AccountId, session: SessionId) -> Option<&Session> {
         self.sessions(account).iter().find(|known| known.id == session)
     }
 
     /// An API key that was not revoked.
+    #[doc = include_str!("../../docs/api_key_of.md")]
     #[must_use]
     pub fn api_key(&self, id: ApiKeyId) -> Option<&Arc<ApiKey>> {
         self.api_keys.get(&id)
     }
 
     /// API keys that were not revoked, by id.
+    #[doc = include_str!("../../docs/api_keys.md")]
     pub fn api_keys(&self) -> impl Iterator<Item = &Arc<ApiKey>> {
         self.api_keys.values()
     }
 
     /// How many sessions and API keys there ever were.
+    #[doc = include_str!("../../docs/counts.md")]
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts

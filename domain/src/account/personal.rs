@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// What is known of a person. It is sealed wherever it is kept, and never shown in a log.
+#[doc = include_str!("../../docs/personal.md")]
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Personal {
     /// As he wrote it; upper and lower case are not told apart.
@@ -22,6 +23,7 @@ pub struct Personal {
 }
 
 /// A change of a person; what is absent stays, and `Some(None)` removes.
+#[doc = include_str!("../../docs/personal_change.md")]
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PersonalChange {
     /// Another e-mail address.
@@ -37,6 +39,7 @@ pub struct PersonalChange {
 }
 
 /// What logins are compared by: nobody tells upper and lower case apart.
+#[doc = include_str!("../../docs/login_key.md")]
 #[must_use]
 pub fn login_key(login: &str) -> String {
     login.to_lowercase()
@@ -44,6 +47,7 @@ pub fn login_key(login: &str) -> String {
 
 impl Personal {
     /// The same, with the username in lower case.
+    #[doc = include_str!("../../docs/normalized.md")]
     #[must_use]
     pub fn normalized(mut self) -> Self {
         self.username = self.username.map(|username| login_key(&username).into());
@@ -51,6 +55,7 @@ impl Personal {
     }
 
     /// The same with a change applied.
+    #[doc = include_str!("../../docs/changed.md")]
     #[must_use]
     pub fn changed(&self, change: PersonalChange) -> Self {
         let field = |new: Option<Option<String>>, old: &Option<Box<str>>| {
@@ -69,6 +74,7 @@ impl Personal {
     ///
     /// # Errors
     /// A field out of its range or shape, nothing at all, or a password without a login.
+    #[doc = include_str!("../../docs/personal_check.md")]
     pub fn check(&self) -> Result<(), Refusal> {
         let Self { email, username, name, password } = self;
         if email.is_none() && username.is_none() {

@@ -1,5 +1,5 @@
 use super::{Given, History, Order, OrderEvent, Parcel, Placed, Progress, Status};
-use crate::{Quantity, Timestamp};
+use crate::{Event, Quantity, Timestamp};
 use std::sync::Arc;
 
 impl Order {
@@ -23,6 +23,20 @@ impl Order {
             progress: Vec::new(),
             history: None,
             personal: None,
+        }
+    }
+
+    /// An order after one more event of its own; before the first there is none. Other events move nothing.
+    #[doc = include_str!("../../docs/order_after.md")]
+    #[must_use]
+    pub fn after(before: Option<Self>, event: &Event) -> Option<Self> {
+        match (before, event) {
+            (None, Event::Order(OrderEvent::Placed(placed))) => Some(Self::new(placed.clone())),
+            (Some(mut order), Event::Order(event)) => {
+                order.evolve(event);
+                Some(order)
+            }
+            (order, _) => order,
         }
     }
 

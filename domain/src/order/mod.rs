@@ -155,6 +155,7 @@ pub struct Order {
 }
 
 /// The personal part of an order's [`Details`], that only its customer's key opens.
+#[doc = include_str!("../../docs/sealed_details.md")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedDetails {
     /// Where the key is.
@@ -309,6 +310,7 @@ pub enum OrderCommand {
 
 impl Details {
     /// What is nobody's person: the caller's own name for the order. And the rest, if there is any.
+    #[doc = include_str!("../../docs/details_split.md")]
     #[must_use]
     pub fn split(mut self) -> (Option<Self>, Option<Self>) {
         let reference = self.reference.take();

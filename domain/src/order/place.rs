@@ -48,6 +48,7 @@ pub struct Quote {
 impl Quote {
     /// At most how many bytes the order will take in the journal: what one group may hold has a bound. The holds that become its
     /// own have `held` allocations in all.
+    #[doc = include_str!("../../docs/quote_bytes_max.md")]
     #[must_use]
     pub fn bytes_max(&self, request: &PlaceOrder, held: usize) -> usize {
         // Three numbers of a line (product, quantity, price), three of an allocation, four of a release; each at most 9 bytes.

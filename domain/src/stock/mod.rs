@@ -201,6 +201,7 @@ impl StockEvent {
     }
 
     /// The entry under which fewer units, or none, are reserved after it.
+    #[doc = include_str!("../../docs/freed.md")]
     #[must_use]
     pub fn freed(&self) -> Option<Owner> {
         match self {
