@@ -15,6 +15,7 @@ use stockade_domain::{OrderId, order::Order};
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     extract::Input,
     problem::Problem,
     query::Params,
@@ -22,7 +23,7 @@ use crate::{
     state::Shared,
 };
 pub(crate) use actions::{cancel, deliver, pay, return_goods, set_status, ship};
-pub(crate) use batch::place_many;
+pub(crate) use batch::{all_placed, place_many};
 use body::PlaceOrderBody;
 pub(crate) use details::details;
 pub(crate) use history::history;
@@ -33,13 +34,13 @@ pub(crate) use view::OrderView;
 /// `POST /orders`: every line is reserved, or none is.
 pub(crate) async fn place(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request()?;
-    let order = state.engine.place_order(request).await;
+    let (request, names) = body.valid()?.alone()?.into_request()?;
+    let order = acting.place_order(request).await;
     let order = order.map_err(locating(|named| names.locate(named)))?;
-    Ok(created(&req, &state.engine, &order))
+    Ok(done(&req, &acting, &order))
 }
 
 /// `GET /orders/{id}`: as it is, or as it was.
@@ -63,7 +64,8 @@ fn find(engine: &Engine, id: u64) -> Result<Order, Problem> {
     engine.order(OrderId(id)).ok_or_else(|| Problem::not_found("order", id))
 }
 
-fn created(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {
+/// The answer to a command about an order.
+pub(crate) fn done(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {
     let view = OrderView::of(engine, order);
-    answer::created(req, format_args!("/orders/{}", order.id()), &view)
+    answer::done(req, format_args!("/orders/{}", order.id()), &view)
 }

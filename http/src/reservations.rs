@@ -11,6 +11,7 @@ use stockade_domain::{
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     etag::Expected,
     extract::Input,
     lines::{LineBody, Lines, LinesBody},
@@ -138,6 +139,7 @@ enum Mode {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExtendBody {
     ttl_seconds: u64,
+    version: Option<u32>,
 }
 
 fn find(engine: &Engine, id: u64) -> Result<Hold, Problem> {
@@ -175,7 +177,7 @@ impl NewHoldBody {
 /// `POST /reservations`.
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewHoldBody>,
 ) -> Result<HttpResponse, Problem> {
     let (request, lines) = body.valid()?.into_request()?;
@@ -184,8 +186,13 @@ pub(crate) async fn create(
         Named::Thing("warehouse", _) => Some("/warehouse_id".to_owned()),
         named => lines.locate(named),
     };
-    let hold = state.engine.reserve(request).await.map_err(locating(locate))?;
-    Ok(answer::created(&req, format_args!("/reservations/{}", hold.id), &HoldView::from(&hold)))
+    let hold = acting.reserve(request).await.map_err(locating(locate))?;
+    Ok(done(&req, &hold))
+}
+
+/// The answer to a command about a reservation.
+pub(crate) fn done(req: &HttpRequest, hold: &Hold) -> HttpResponse {
+    answer::done(req, format_args!("/reservations/{}", hold.id), &HoldView::from(hold))
 }
 
 /// `GET /reservations`.
@@ -226,31 +233,30 @@ pub(crate) async fn get(
 /// `POST /reservations/{id}/extend`.
 pub(crate) async fn extend(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<ExtendBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
-    let ttl_ms = ms(body.valid()?.ttl_seconds);
-    check(&req, &now)?;
-    let hold = state.engine.extend_reservation(now.id, ttl_ms).await.map_err(locating(plain))?;
-    Ok(answer::ok(&HoldView::from(&hold)))
+    let now = find(&acting, *id)?;
+    let ExtendBody { ttl_seconds, version } = body.valid()?;
+    let expected = Expected::of(&req, version);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let extended = engine.extend_reservation(now.id, ms(ttl_seconds)).await;
+    let hold = extended.map_err(|error| expected.explain(error, locating(plain)))?;
+    Ok(done(&req, &hold))
 }
 
 /// `DELETE /reservations/{id}`.
 pub(crate) async fn release(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&acting, *id)?;
     Params::of(&req).finish()?;
-    check(&req, &now)?;
-    state.engine.release_reservation(now.id).await?;
+    let expected = Expected::of(&req, None);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let released = engine.release_reservation(now.id).await;
+    released.map_err(|error| expected.explain(error, Problem::from))?;
     Ok(answer::nothing())
-}
-
-/// The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
-fn check(req: &HttpRequest, now: &Hold) -> Result<(), Problem> {
-    Expected::of(req, None).check(now.version).map(drop)
 }

@@ -30,6 +30,8 @@ pub(crate) struct PlaceOrderBody {
     note: Option<String>,
     reference: Option<String>,
     metadata: Option<Texts>,
+    /// Of a row of a batch.
+    pub(super) idempotency_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -47,6 +49,14 @@ pub(crate) struct Names {
 }
 
 impl PlaceOrderBody {
+    /// The body of a request of its own: its idempotency key is a header.
+    pub(super) fn alone(self) -> Result<Self, Problem> {
+        match self.idempotency_key {
+            Some(_) => Err(Problem::row_key()),
+            None => Ok(self),
+        }
+    }
+
     /// The order that is asked for, and how the body named its parts.
     pub(crate) fn into_request(self) -> Result<(PlaceOrder, Names), Problem> {
         if self.customer_id.is_some_and(|id| !(1..=ID_MAX).contains(&id)) {

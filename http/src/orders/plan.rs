@@ -35,7 +35,7 @@ pub(crate) async fn plan(
     state: Shared,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request()?;
+    let (request, names) = body.valid()?.alone()?.into_request()?;
     let plan = state.engine.plan(&request).map_err(locating(|named| names.locate(named)))?;
     let products = distinct(&request.lines);
     let allocations = plan.allocations.iter().map(|allocation| AllocationView {

@@ -14,5 +14,7 @@ mod mistakes;
 mod money;
 mod orders;
 mod personal;
+mod retries;
 mod server;
 mod stocks;
+mod versions;
