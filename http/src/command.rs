@@ -197,3 +197,35 @@ fn hash(parts: &[&[u8]]) -> [u8; 16] {
     let digest = context.finish();
     *digest.as_ref().first_chunk().expect("it has 32 bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use stockade_domain::CustomerId;
+
+    use super::*;
+
+    /// They are in journals: the same text must give the same key for ever.
+    #[test]
+    fn keys_and_requests_are_hashed_as_they_always_were() {
+        let hex = |key: [u8; 16]| format!("{:032x}", u128::from_be_bytes(key));
+        assert_eq!(hex(scoped(None, b"k").unwrap()), "8c779e2d65291e6fb739e735b4a2210d");
+        let request = request_hash("POST", "/orders", "", b"{}");
+        assert_eq!(format!("{request:016x}"), "dd6f8fd467903cce");
+    }
+
+    #[test]
+    fn a_key_belongs_to_its_caller() {
+        let callers = [
+            None,
+            Some(Who::Customer(CustomerId(1))),
+            Some(Who::Customer(CustomerId(2))),
+            Some(Who::Account(1)),
+            Some(Who::ApiKey(1)),
+        ];
+        let mut keys: Vec<_> = callers.iter().map(|who| scoped(*who, b"k").unwrap()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), callers.len());
+        assert_eq!(scoped(None, b""), None);
+    }
+}

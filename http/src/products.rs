@@ -71,6 +71,8 @@ pub(crate) async fn replace(
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version()).required()?;
     if now.archived {
+        // That it is stale comes first.
+        expected.check(now.version)?;
         return Err(archived(now.id));
     }
     change(&req, engine, now, &expected, |now| body.change(now)).await
