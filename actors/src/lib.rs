@@ -12,6 +12,7 @@ mod checkpoint;
 mod clock;
 mod config;
 mod context;
+mod crowd;
 mod deadlines;
 mod door;
 mod engine;

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -14,8 +14,8 @@ use stockade_domain::{ClockEvent, Event, ProductId, Sequence, StockKey};
 use stockade_storage::{AppendError, Group, Journal};
 
 use crate::{
-    Config, Error, answers::Answers, clock::Clock, deadlines::Deadlines, door::Door, ids::Leases,
-    keys::Keys, lane::LaneActor, read::ReadSide, stock::StockActor, vault::Vault,
+    Config, Error, answers::Answers, clock::Clock, crowd::Crowd, deadlines::Deadlines, door::Door,
+    ids::Leases, keys::Keys, lane::LaneActor, read::ReadSide, stock::StockActor, vault::Vault,
 };
 
 /// Called once when the engine stops by itself, with the reason.
@@ -38,10 +38,7 @@ pub(crate) struct Shared {
     pub(crate) lane_count: usize,
     pub(crate) stocks_awake_max: usize,
     pub(crate) journal: OnceLock<Arc<Journal<Event>>>,
-    /// Workflows that hold some takes and wait for others: the only ones whose takes may yet be undone.
-    pub(crate) undecided: AtomicUsize,
-    /// How many of them there ever were.
-    pub(crate) undecided_begun: AtomicUsize,
+    pub(crate) crowd: Crowd,
     pub(crate) counters: Counters,
     stopped: OnceLock<Arc<str>>,
     draining: AtomicBool,
@@ -88,8 +85,7 @@ impl Shared {
             lane_count,
             stocks_awake_max: config.stocks_awake_max,
             journal: OnceLock::new(),
-            undecided: AtomicUsize::new(0),
-            undecided_begun: AtomicUsize::new(0),
+            crowd: Crowd::default(),
             counters: Counters::default(),
             stopped: OnceLock::new(),
             draining: AtomicBool::new(false),

@@ -5,7 +5,7 @@ mod profile;
 mod sign_in;
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse,
     http::{StatusCode, header::WWW_AUTHENTICATE},
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(crate) use profile::{change_password, get as get_profile, patch as patch_pro
 pub(crate) use sign_in::{login, logout, refresh, register};
 
 use crate::{
-    client,
+    answer, client,
     etag::Expected,
     fields::Patch,
     gate::CHALLENGE,
@@ -60,6 +60,12 @@ impl AccountView {
             version: account.version,
         }
     }
+}
+
+/// The answer to a command about an account.
+pub(crate) fn done(req: &HttpRequest, engine: &Engine, account: &Account) -> HttpResponse {
+    let view = AccountView::of(engine, account);
+    answer::done_tagged(req, format_args!("/customers/{}", view.id), account.version, &view)
 }
 
 /// The name of a role.

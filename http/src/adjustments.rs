@@ -1,12 +1,11 @@
 //! `/stock/adjustments`: stock corrected, one or many at once.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use stockade_actors::{Engine, Error};
+use stockade_actors::{Engine, Error, FirstAnswer};
 use stockade_domain::{
     AdjustmentId, ProductId, StockKey, WarehouseId,
-    adjustment::{Adjust, AdjustRow, Adjusted, Reason, RowsAdjusted},
+    adjustment::{Adjust, AdjustRow, Adjusted, AdjustmentEvent, Reason, RowsAdjusted},
     catalogue::StockDelta,
     limits::ADJUSTMENT_LINES_MAX,
 };
@@ -14,14 +13,16 @@ use utoipa::ToSchema;
 
 use crate::{
     answer,
+    command::Acting,
     extract::Input,
+    gate::Body,
     openapi::{
         answers::{Conflict, Done, Told},
         kinds,
     },
     problem::Problem,
-    refusals::{Named, Request, explain, locating},
-    state::Shared,
+    refusals::{Named, Request, explain, locating, plain},
+    replay::{Rows, of_rows},
     time::Time,
 };
 
@@ -162,6 +163,7 @@ struct RowBody {
     reason: Option<ReasonBody>,
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -221,13 +223,13 @@ fn missing(field: &str) -> Problem {
     responses(Told<AdjustmentView>, Done<Results>, Conflict),
 )]
 pub(crate) async fn adjust(
-    state: Shared,
+    acting: Acting,
     body: Input<AdjustmentBody>,
+    written: Body,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
     let mut body = body.valid()?;
     match body.adjustments.take() {
-        None => one(engine, body).await,
+        None => one(&acting, body).await,
         Some(_) if body.warehouse_id.is_some() => Err(twice("warehouse_id")),
         Some(_) if body.product_id.is_some() => Err(twice("product_id")),
         Some(_) if body.delta.is_some() => Err(twice("delta")),
@@ -235,8 +237,11 @@ pub(crate) async fn adjust(
             let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
             Err(Problem::field("/adjustments", detail))
         }
-        Some(rows) if body.mode == Some(Mode::Each) => each(engine, &body, rows).await,
-        Some(rows) => all(engine, body, rows).await,
+        Some(rows) if body.mode == Some(Mode::Each) => each(&acting, &body, rows, &written).await,
+        Some(rows) => match rows.iter().position(|row| row.idempotency_key.is_some()) {
+            Some(at) => Err(Problem::row_key().under(&format!("/adjustments/{at}"))),
+            None => all(&acting, body, rows).await,
+        },
     }
 }
 
@@ -246,6 +251,14 @@ fn twice(field: &str) -> Problem {
 
 fn created(adjusted: impl Into<AdjustmentView>) -> HttpResponse {
     answer::json(StatusCode::CREATED, &adjusted.into())
+}
+
+/// The answer to an adjustment.
+pub(crate) fn done(adjusted: AdjustmentEvent) -> HttpResponse {
+    match adjusted {
+        AdjustmentEvent::Adjusted(adjusted) => created(*adjusted),
+        AdjustmentEvent::RowsAdjusted(adjusted) => created(*adjusted),
+    }
 }
 
 async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Problem> {
@@ -258,6 +271,7 @@ async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Prob
         delta: body.delta.ok_or_else(|| missing("delta"))?,
         reason: None,
         reference: None,
+        idempotency_key: None,
     };
     let reason = body.reason.ok_or_else(|| missing("reason"))?.into();
     let request = Adjust { deltas: vec![row.delta()], reason, reference: body.reference };
@@ -299,18 +313,23 @@ async fn all(
 
 /// Each row by itself.
 async fn each(
-    engine: &Engine,
+    acting: &Acting,
     body: &AdjustmentBody,
     rows: Vec<RowBody>,
+    written: &Body,
 ) -> Result<HttpResponse, Problem> {
+    let own = rows.iter().map(|row| row.idempotency_key.as_deref());
+    let keys = acting.row_keys("adjustments", written, own);
     let mut requests = Vec::with_capacity(rows.len());
-    for (at, row) in rows.iter().enumerate() {
+    for (at, (row, key)) in rows.iter().zip(keys).enumerate() {
         let reason = row.reason.or(body.reason);
         let reason = reason.ok_or_else(|| missing(&format!("adjustments/{at}/reason")))?.into();
         let reference = row.reference.clone().or_else(|| body.reference.clone());
-        requests.push(Adjust { deltas: vec![row.delta()], reason, reference });
+        let key = key.map_err(|problem| problem.under(&format!("/adjustments/{at}")))?;
+        requests.push((Adjust { deltas: vec![row.delta()], reason, reference }, key));
     }
-    let answers = join_all(requests.into_iter().map(|request| engine.adjust(request))).await;
+    let answers = acting.adjust_many(requests).await.map_err(locating(plain))?;
+    let Rows { answers, replayed } = Rows::read(acting, answers, first).await?;
     let show = |((at, row), answer): ((usize, &RowBody), Result<Adjusted, Error>)| match answer {
         Ok(adjusted) => Row { status: 201, adjustment: Some(adjusted.into()), error: None },
         Err(error) => {
@@ -322,7 +341,14 @@ async fn each(
         }
     };
     let results = rows.iter().enumerate().zip(answers).map(show).collect();
-    Ok(answer::ok(&Results { results }))
+    Ok(of_rows(replayed, answer::ok(&Results { results })))
+}
+
+fn first(first: FirstAnswer) -> Option<Adjusted> {
+    match first {
+        FirstAnswer::Adjusted(AdjustmentEvent::Adjusted(adjusted)) => Some(*adjusted),
+        _ => None,
+    }
 }
 
 /// Where a row at `place` names what a refusal is about.

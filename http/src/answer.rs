@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, LOCATION},
     },
 };
@@ -34,6 +34,31 @@ pub(crate) fn created(
     if let Ok(place) = HeaderValue::from_str(&format!("{}{place}", mount(req))) {
         response.headers_mut().insert(LOCATION, place);
     }
+    response
+}
+
+/// What a POST does that makes nothing: the last word of its path.
+const ACTS: [&str; 5] = ["cancel", "deliver", "extend", "receive", "password"];
+
+/// The answer to a command about a thing: 201 and where it is when the request makes something, else 200.
+pub(crate) fn done(
+    req: &HttpRequest,
+    place: fmt::Arguments<'_>,
+    body: &impl Serialize,
+) -> HttpResponse {
+    let acts = ACTS.iter().any(|act| req.path().ends_with(&format!("/{act}")));
+    if *req.method() == Method::POST && !acts { created(req, place, body) } else { ok(body) }
+}
+
+/// The same, with the ETag of the thing, for a client that wants to go on with it.
+pub(crate) fn done_tagged(
+    req: &HttpRequest,
+    place: fmt::Arguments<'_>,
+    version: u32,
+    body: &impl Serialize,
+) -> HttpResponse {
+    let mut response = done(req, place, body);
+    mark(&mut response, &etag::of(version, &to_bytes(body)), Cached::Never);
     response
 }
 
@@ -80,11 +105,6 @@ pub(crate) fn tagged(status: StatusCode, version: u32, body: &impl Serialize) ->
     let mut response = write(status, body);
     mark(&mut response, &tag, Cached::Never);
     response
-}
-
-/// Adds the ETag to an answer that shows a thing that was just made.
-pub(crate) fn mark_seen(response: &mut HttpResponse, version: u32, body: &impl Serialize) {
-    mark(response, &etag::of(version, &to_bytes(body)), Cached::Never);
 }
 
 fn mark(response: &mut HttpResponse, tag: &str, cached: Cached) {

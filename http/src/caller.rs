@@ -3,7 +3,7 @@
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode};
 use futures_util::future::{Ready, ready};
 use stockade_domain::{
-    ApiKeyId, CustomerId, SessionId,
+    ApiKeyId, CustomerId, SessionId, Who,
     account::{AccountId, Role},
 };
 
@@ -115,6 +115,16 @@ impl Caller {
     /// Whether he works here.
     pub(crate) fn is_staff(self) -> bool {
         self.role() >= Some(Role::Staff)
+    }
+
+    /// As what he did is written down with what he does: nobody in particular without authentication.
+    pub(crate) fn who(self) -> Option<Who> {
+        match self {
+            Self::Account { id: AccountId::Customer(id), .. } => Some(Who::Customer(id)),
+            Self::Account { id: AccountId::Account(id), .. } => Some(Who::Account(id)),
+            Self::ApiKey(id) => Some(Who::ApiKey(id.0)),
+            Self::Anonymous | Self::Local => None,
+        }
     }
 
     /// Whether he may use a route.

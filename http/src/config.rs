@@ -26,6 +26,8 @@ pub struct HttpConfig {
     pub head_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// How long a read waits for the position that it asks for (`Stockade-Min-Position`); the engine waits a minute at most.
+    pub position_wait: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// The most connections of one worker; more wait in the listener's backlog.
@@ -53,6 +55,7 @@ impl Default for HttpConfig {
             json_bytes_max: 4 << 20,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            position_wait: Duration::from_secs(2),
             keep_alive: Duration::from_secs(75),
             connections_max: 25_000,
             shutdown_timeout: Duration::from_secs(30),

@@ -13,6 +13,8 @@ use actix_web::{
     },
 };
 use rustc_hash::FxHasher;
+use stockade_actors::Error;
+use stockade_domain::Refusal;
 
 use crate::problem::{Code, Problem};
 
@@ -83,6 +85,18 @@ impl Expected {
                 Err(self.stale(current))
             }
             _ => self.check(current),
+        }
+    }
+
+    /// What a caller reads whose command failed: of another version as they said what they saw, of all else what `otherwise` says.
+    pub(crate) fn explain(
+        &self,
+        error: Error,
+        otherwise: impl FnOnce(Error) -> Problem,
+    ) -> Problem {
+        match error {
+            Error::Refused(Refusal::VersionConflict { current, .. }) => self.stale(current),
+            error => otherwise(error),
         }
     }
 

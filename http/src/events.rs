@@ -15,7 +15,7 @@ use futures_util::future::select;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use stockade_actors::{After, Engine, Happened};
-use stockade_domain::{Event, Sequence, Timestamp};
+use stockade_domain::{Event, Sequence, Timestamp, Who};
 use utoipa::ToSchema;
 
 use crate::{
@@ -62,6 +62,9 @@ pub(crate) struct CloudEvent<'a, D> {
     /// An extension attribute: `after` of whoever goes on from here.
     #[schema(value_type = kinds::Position)]
     position: String,
+    /// Another: who did it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<String>,
     data: D,
 }
 
@@ -92,8 +95,19 @@ impl<'a, D> CloudEvent<'a, D> {
             time: Time(at),
             datacontenttype: "application/json",
             position: sequence.to_string(),
+            who: None,
             data,
         }
+    }
+
+    /// The same, done by somebody.
+    pub(crate) fn by(mut self, who: Option<Who>) -> Self {
+        self.who = who.map(|who| match who {
+            Who::Customer(customer) => format!("customer/{customer}"),
+            Who::Account(account) => format!("account/{account}"),
+            Who::ApiKey(key) => format!("api_key/{key}"),
+        });
+        self
     }
 }
 

@@ -42,7 +42,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
 
     /// The gate has read the body already.
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let body = req.extensions_mut().remove::<Body>().map_or_else(Bytes::new, |Body(body)| body);
+        let body =
+            req.extensions().get::<Body>().map_or_else(Bytes::new, |Body(body)| body.clone());
         let input = check_type(req, &body)
             .and_then(|()| parse(&body, *req.method() == Method::POST))
             .map(|parsed| Self(Params::of(req).finish().and(parsed)));

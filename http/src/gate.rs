@@ -1,12 +1,13 @@
 //! The gate before every handler: what is decided about a request once its route is known, and before its content is looked at.
 //!
 //! The order is the contract's: the route and its method were found (404, 405), the body is read within its bounds (413, 408), the
-//! caller is admitted (401, 403, 429), and only then the handler's own arguments are made of it (415, 400).
+//! caller is admitted (401, 403, 429), the handler's own arguments are made of it (415, 400), and what was answered before is
+//! answered again. Only then the handler runs. What every answer to a write says is added behind it.
 
 use std::marker::PhantomData;
 
 use actix_web::{
-    Error, FromRequest, Handler, HttpMessage, HttpRequest,
+    Error, FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse,
     dev::Payload,
     http::{
         Method, StatusCode,
@@ -14,13 +15,14 @@ use actix_web::{
     },
     web::{self, Bytes},
 };
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, Ready, ready};
 
 use crate::{
     auth::AuthMode,
     caller::{Access, Caller},
-    client, extract,
+    client, command, extract, position,
     problem::{Code, Problem},
+    replay,
     state::{Shared, State},
 };
 
@@ -34,8 +36,19 @@ pub(crate) struct Gate<F, Args> {
     args: PhantomData<fn() -> Args>,
 }
 
-/// The body, read; [`extract::Input`] takes it.
+/// The body as it came, while the arguments are made of it.
+#[derive(Clone)]
 pub(crate) struct Body(pub(crate) Bytes);
+
+impl FromRequest for Body {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = req.extensions().get::<Self>().cloned();
+        ready(Ok(read.unwrap_or_else(|| Self(Bytes::new()))))
+    }
+}
 
 impl<F, Args> Gate<F, Args> {
     pub(crate) fn new(who: Access, handler: F) -> Self {
@@ -51,23 +64,39 @@ impl<F: Clone, Args> Clone for Gate<F, Args> {
 
 impl<F, Args> Handler<(HttpRequest, web::Payload)> for Gate<F, Args>
 where
-    F: Handler<Args>,
+    F: Handler<Args, Output = Result<HttpResponse, Problem>>,
     Args: FromRequest + 'static,
 {
-    type Output = Result<F::Output, Error>;
+    type Output = Result<HttpResponse, Error>;
     type Future = LocalBoxFuture<'static, Self::Output>;
 
     fn call(&self, (req, payload): (HttpRequest, web::Payload)) -> Self::Future {
         let (handler, who) = (self.handler.clone(), self.who);
         Box::pin(async move {
-            if !matches!(*req.method(), Method::GET | Method::HEAD) {
+            let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
+            if !is_read {
                 let body = extract::read(&req, payload.into_inner()).await?;
                 req.extensions_mut().insert(Body(body));
             }
             let caller = admit(&req, who)?;
             req.extensions_mut().insert(caller);
+            if is_read {
+                position::wait(&req).await?;
+            }
             let args = Args::from_request(&req, &mut Payload::None).await.map_err(Into::into)?;
-            Ok(handler.call(args).await)
+            req.extensions_mut().remove::<Body>();
+            let answer = match command::check_key(&req) {
+                Ok(()) => handler.call(args).await,
+                Err(problem) => Err(problem),
+            };
+            let mut answer = match answer.as_ref().map_err(Problem::was_done) {
+                Err(Some(at)) => replay::first_answer(&req, at).await?,
+                _ => answer?,
+            };
+            if !is_read {
+                position::mark(&req, &mut answer);
+            }
+            Ok(answer)
         })
     }
 }

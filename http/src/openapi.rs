@@ -48,7 +48,7 @@ use crate::{
         stock::RowView, stock::Explanation, adjustments::AdjustmentView, adjustments::Results,
         transfers::TransferView,
         warehouses::WarehouseView<'static>,
-        shops::ShopView<'static>, shops::WarehousesBody,
+        shops::ShopView<'static>, shops::SetWarehousesBody, shops::WarehousesView,
         events::Event, feed::Data<'static>, events::EventOrder, events::EventProduct, feed::HoldData,
         feed::StockData, feed::AdjustmentData<'static>, feed::CustomerData,
         kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventType, kinds::Entity, kinds::Position, kinds::EventTypes,

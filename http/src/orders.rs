@@ -16,6 +16,7 @@ use stockade_domain::{OrderId, order::Order};
 use crate::{
     answer::{self, Cached},
     caller::Caller,
+    command::Acting,
     extract::Input,
     openapi::{
         answers::{Conflict, Expired, Made, One},
@@ -30,7 +31,7 @@ pub(crate) use actions::{
     __path_cancel, __path_deliver, __path_pay, __path_return_goods, __path_set_status, __path_ship,
     cancel, deliver, pay, return_goods, set_status, ship,
 };
-pub(crate) use batch::{__path_place_many, Results, place_many};
+pub(crate) use batch::{__path_place_many, Results, all_placed, place_many};
 use body::PlaceOrderBody;
 pub(crate) use details::{__path_details, Detail, details};
 pub(crate) use history::{__path_history, history};
@@ -46,14 +47,14 @@ pub(crate) use view::OrderView;
 )]
 pub(crate) async fn place(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request(&state.engine, caller)?;
-    let order = state.engine.place_order(request).await;
+    let (request, names) = body.valid()?.alone()?.into_request(&acting, caller)?;
+    let order = acting.place_order(request).await;
     let order = order.map_err(locating(|named| names.locate(named)))?;
-    Ok(created(&req, &state.engine, &order))
+    Ok(done(&req, &acting, &order))
 }
 
 /// `GET /orders/{id}`: as it is, or as it was.
@@ -85,7 +86,8 @@ fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Order, Problem> {
     order.ok_or_else(|| Problem::not_found("order", id))
 }
 
-fn created(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {
+/// The answer to a command about an order.
+pub(crate) fn done(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {
     let view = OrderView::of(engine, order);
-    answer::created(req, format_args!("/orders/{}", order.id()), &view)
+    answer::done(req, format_args!("/orders/{}", order.id()), &view)
 }

@@ -11,7 +11,7 @@ use actix_web::{
     },
 };
 use serde::{Serialize, Serializer};
-use stockade_domain::{ProductId, Quantity, WarehouseId};
+use stockade_domain::{ProductId, Quantity, Sequence, WarehouseId};
 
 use crate::{stock::LiveView, time::Time};
 
@@ -110,6 +110,8 @@ struct Parts {
     headers: Vec<(HeaderName, HeaderValue)>,
     close: bool,
     reservations: Option<Vec<LiveView>>,
+    /// Where in the journal the command was decided that this one repeats.
+    done: Option<Sequence>,
 }
 
 /// One thing that is wrong with a request.
@@ -131,6 +133,8 @@ enum Place {
     Pointer(String),
     /// In the query.
     Parameter(String),
+    /// In a header.
+    Header(String),
 }
 
 /// What was short, for programs.
@@ -157,6 +161,12 @@ impl Fault {
         Self { place, code: code.name(), detail: detail.into(), shortage: None }
     }
 
+    /// Something wrong in a header.
+    pub(crate) fn header(name: impl Into<String>, code: Code, detail: impl Into<String>) -> Self {
+        let place = Place::Header(name.into());
+        Self { place, code: code.name(), detail: detail.into(), shortage: None }
+    }
+
     /// The same, with the counts of what is short.
     pub(crate) fn with_shortage(mut self, shortage: ShortLine) -> Self {
         self.shortage = Some(shortage);
@@ -178,7 +188,21 @@ impl Problem {
             headers: Vec::new(),
             close: false,
             reservations: None,
+            done: None,
         }))
+    }
+
+    /// The command was carried out before. The gate knows what was answered then; a client never reads this.
+    pub(crate) fn done(at: Sequence) -> Self {
+        let detail = "the request was carried out before";
+        let mut done = Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail);
+        done.0.done = Some(at);
+        done
+    }
+
+    /// Where it was decided what this is about, if it was carried out before.
+    pub(crate) fn was_done(&self) -> Option<Sequence> {
+        self.0.done
     }
 
     /// 422 with everything that is wrong; it takes the code of the first fault.
@@ -203,6 +227,18 @@ impl Problem {
     /// 422 for one value of the body.
     pub(crate) fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::unprocessable(Code::Invalid, vec![Fault::body(pointer, Code::Invalid, detail)])
+    }
+
+    /// 422 for an idempotency key in a body that is no batch.
+    pub(crate) fn row_key() -> Self {
+        let detail = "is for rows of a batch; send the header Idempotency-Key";
+        let fault = Fault::body("/idempotency_key", Code::UnknownField, detail);
+        Self::unprocessable(Code::UnknownField, vec![fault])
+    }
+
+    /// 422 for a header.
+    pub(crate) fn header(name: &str, detail: impl Into<String>) -> Self {
+        Self::unprocessable(Code::Invalid, vec![Fault::header(name, Code::Invalid, detail)])
     }
 
     /// 404.
@@ -309,7 +345,9 @@ fn summary(faults: &[Fault]) -> String {
     match faults {
         [only] => match &only.place {
             Place::Pointer(pointer) if pointer.is_empty() => only.detail.clone(),
-            Place::Pointer(place) | Place::Parameter(place) => format!("{place}: {}", only.detail),
+            Place::Pointer(place) | Place::Parameter(place) | Place::Header(place) => {
+                format!("{place}: {}", only.detail)
+            }
         },
         _ => format!("{} things are wrong", faults.len()),
     }

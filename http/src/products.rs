@@ -13,6 +13,7 @@ use stockade_domain::{ProductId, Refusal, WarehouseId, catalogue::Product};
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     etag::{self, Expected},
     extract::Input,
     openapi::{
@@ -62,17 +63,14 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewProductBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
-    let (new, shops) = body.valid()?.into_new(engine)?;
+    let engine = &acting;
+    let (new, shops) = body.valid()?.alone()?.into_new(engine)?;
     let created = engine.create_product(new).await;
     let product = created.map_err(locating(body::locate(&shops)))?;
-    let view = ProductView::of(engine, &product, None);
-    let mut response = answer::created(&req, format_args!("/products/{}", product.id), &view);
-    answer::mark_seen(&mut response, product.version, &view);
-    Ok(response)
+    Ok(done(&req, engine, &product))
 }
 
 /// `PUT /products/{id}`.
@@ -83,18 +81,20 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn replace(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<ReplaceProductBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
+    let engine = &acting;
     let now = find(engine, *id)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version()).required()?;
     if now.archived {
+        // That it is stale comes first.
+        expected.check(now.version)?;
         return Err(archived(now.id));
     }
-    change(engine, now, &expected, |now| body.change(now)).await
+    change(&req, engine, now, &expected, |now| body.change(now)).await
 }
 
 /// `PATCH /products/{id}`: a merge-patch (RFC 7396).
@@ -105,15 +105,15 @@ pub(crate) async fn replace(
 )]
 pub(crate) async fn patch(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<PatchProductBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
+    let engine = &acting;
     let now = find(engine, *id)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version());
-    change(engine, now, &expected, |now| body.change(now)).await
+    change(&req, engine, now, &expected, |now| body.change(now)).await
 }
 
 /// `DELETE /products/{id}`: takes it off sale. It stays readable, and its sku stays taken.
@@ -123,21 +123,22 @@ pub(crate) async fn patch(
 )]
 pub(crate) async fn archive(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
+    let engine = &acting;
     let now = find(engine, *id)?;
     Params::of(&req).finish()?;
     let expected = Expected::of(&req, None).required()?;
     let version = expected.check(now.version)?;
     let archived = engine.archive_product(now.id, version).await;
-    let product = archived.map_err(|error| stale(error, &expected).unwrap_or_else(Into::into))?;
-    Ok(shown(engine, &product))
+    let product = archived.map_err(|error| expected.explain(error, Problem::from))?;
+    Ok(done(&req, engine, &product))
 }
 
 /// Changes a product by what `change` makes of the version that is there.
 async fn change(
+    req: &HttpRequest,
     engine: &Engine,
     mut now: Arc<Product>,
     expected: &Expected,
@@ -158,30 +159,26 @@ async fn change(
         }
         let changed = engine.change_product(now.id, Some(now.version), wanted.change).await;
         let error = match changed {
-            Ok(product) => return Ok(shown(engine, &product)),
+            Ok(product) => return Ok(done(req, engine, &product)),
             Err(error) => error,
         };
-        match stale(error, expected) {
-            Ok(_) if free => now = find(engine, now.id.0)?,
-            Ok(problem) => return Err(problem),
-            Err(Error::Refused(Refusal::ProductArchived(id))) => return Err(archived(id)),
-            Err(error) => return Err(locating(body::locate(&wanted.shops))(error)),
+        match error {
+            Error::Refused(Refusal::VersionConflict { .. }) if free => {
+                now = find(engine, now.id.0)?;
+            }
+            Error::Refused(Refusal::ProductArchived(id)) => return Err(archived(id)),
+            error => {
+                return Err(expected.explain(error, locating(body::locate(&wanted.shops))));
+            }
         }
     }
     Err(expected.stale(now.version))
 }
 
-/// The problem of a caller who saw another version; any other error is given back.
-fn stale(error: Error, expected: &Expected) -> Result<Problem, Error> {
-    match error {
-        Error::Refused(Refusal::VersionConflict { current, .. }) => Ok(expected.stale(current)),
-        error => Err(error),
-    }
-}
-
-fn shown(engine: &Engine, product: &Arc<Product>) -> HttpResponse {
+/// The answer to a command about a product.
+pub(crate) fn done(req: &HttpRequest, engine: &Engine, product: &Arc<Product>) -> HttpResponse {
     let view = ProductView::of(engine, product, None);
-    answer::tagged(StatusCode::OK, product.version, &view)
+    answer::done_tagged(req, format_args!("/products/{}", product.id), product.version, &view)
 }
 
 fn find(engine: &Engine, id: u64) -> Result<Arc<Product>, Problem> {

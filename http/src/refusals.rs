@@ -79,22 +79,22 @@ pub(crate) fn explain(error: Error, request: &Request<'_>) -> Problem {
             StatusCode::CONFLICT,
             Code::IdempotencyInProgress,
             "a request with this idempotency key is still under way",
-        ),
-        Error::KeyReused => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Code::IdempotencyKeyReused,
-            "the idempotency key was used for another request",
-        ),
+        )
+        .with_retry_after(RETRY_AFTER_SECONDS),
+        Error::KeyReused => {
+            const TOP: &str = "/idempotency_key";
+            let (code, detail) = (Code::IdempotencyKeyReused, "was used for another request");
+            // At the top of a body there is no such field: the key is the header's.
+            let row = request.pointer(Named::Field("idempotency_key")).filter(|at| at != TOP);
+            let header = || Fault::header("Idempotency-Key", code, detail);
+            let fault = row.map_or_else(header, |pointer| Fault::body(pointer, code, detail));
+            Problem::unprocessable(code, vec![fault])
+        }
         Error::PositionNotReached => {
             unavailable(Code::PositionNotReached, "the position is not reached yet")
                 .with_retry_after(RETRY_AFTER_SECONDS)
         }
-        Error::AlreadyDone { at } => {
-            // Whoever sends a key looks up the first answer; a client never sees this.
-            tracing::error!(at, "a first answer was not looked up");
-            let detail = "the request was carried out before";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, detail)
-        }
+        Error::AlreadyDone { at } => Problem::done(at),
         Error::Panicked => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             Code::Internal,

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     answer::{self, Cached},
     caller::Caller,
+    command::Acting,
     etag::Expected,
     extract::Input,
     lines::{LineBody, Lines, LinesBody},
@@ -193,6 +194,7 @@ enum Mode {
 pub(crate) struct ExtendBody {
     #[schema(value_type = kinds::TimeToLive)]
     ttl_seconds: u64,
+    version: Option<u32>,
 }
 
 /// Whether a hold is a customer's.
@@ -255,7 +257,7 @@ impl NewHoldBody {
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     body: Input<NewHoldBody>,
 ) -> Result<HttpResponse, Problem> {
@@ -265,8 +267,13 @@ pub(crate) async fn create(
         Named::Thing("warehouse", _) => Some("/warehouse_id".to_owned()),
         named => lines.locate(named),
     };
-    let hold = state.engine.reserve(request).await.map_err(locating(locate))?;
-    Ok(answer::created(&req, format_args!("/reservations/{}", hold.id), &HoldView::from(&hold)))
+    let hold = acting.reserve(request).await.map_err(locating(locate))?;
+    Ok(done(&req, &hold))
+}
+
+/// The answer to a command about a reservation.
+pub(crate) fn done(req: &HttpRequest, hold: &Hold) -> HttpResponse {
+    answer::done(req, format_args!("/reservations/{}", hold.id), &HoldView::from(hold))
 }
 
 /// `GET /reservations`.
@@ -333,16 +340,18 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn extend(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<ExtendBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
-    let ttl_ms = ttl_ms(caller, body.valid()?.ttl_seconds)?;
-    check(&req, &now)?;
-    let hold = state.engine.extend_reservation(now.id, ttl_ms).await.map_err(locating(plain))?;
-    Ok(answer::ok(&HoldView::from(&hold)))
+    let now = find(&acting, caller, *id)?;
+    let ExtendBody { ttl_seconds, version } = body.valid()?;
+    let expected = Expected::of(&req, version);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let extended = engine.extend_reservation(now.id, ttl_ms(caller, ttl_seconds)?).await;
+    let hold = extended.map_err(|error| expected.explain(error, locating(plain)))?;
+    Ok(done(&req, &hold))
 }
 
 /// `DELETE /reservations/{id}`.
@@ -356,18 +365,15 @@ pub(crate) async fn extend(
 )]
 pub(crate) async fn release(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
+    let now = find(&acting, caller, *id)?;
     Params::of(&req).finish()?;
-    check(&req, &now)?;
-    state.engine.release_reservation(now.id).await?;
+    let expected = Expected::of(&req, None);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let released = engine.release_reservation(now.id).await;
+    released.map_err(|error| expected.explain(error, Problem::from))?;
     Ok(answer::nothing())
-}
-
-/// The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
-fn check(req: &HttpRequest, now: &Hold) -> Result<(), Problem> {
-    Expected::of(req, None).check(now.version).map(drop)
 }

@@ -1,7 +1,7 @@
 //! The one route table.
 
 use actix_web::{
-    FromRequest, Handler, HttpResponse, Resource, Responder, guard,
+    FromRequest, Handler, HttpResponse, Resource, guard,
     http::{StatusCode, header::ALLOW},
     web::{self, ServiceConfig},
 };
@@ -186,9 +186,8 @@ macro_rules! methods {
     ($($name:ident $method:literal $guard:expr;)*) => {$(
         fn $name<F, Args>(mut self, who: Access, handler: F) -> Self
         where
-            F: Handler<Args>,
+            F: Handler<Args, Output = Result<HttpResponse, Problem>>,
             Args: FromRequest + 'static,
-            F::Output: Responder + 'static,
         {
             self.methods.push(($method, who));
             let route = web::route().guard($guard);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use serde::{Deserialize, Serialize};
-use stockade_actors::{Engine, Error};
+use stockade_actors::Engine;
 use stockade_domain::{
-    Currency, Refusal, ShopId, WarehouseId,
+    Currency, ShopId, WarehouseId,
     catalogue::{NewShop, Shop, ShopChange},
     limits::PAYMENT_DEADLINE_MS_DEFAULT,
     sourcing::{Rule, Sourcing},
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     etag::Expected,
     extract::Input,
     fields::{ReadOnly, not_null},
@@ -134,15 +135,27 @@ enum RuleBody {
 }
 
 /// The warehouses of a shop, in the order in which they are drawn from.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(
     as = ShopWarehouses,
     examples(json!({"warehouse_ids": [2, 1]}))
 )]
-pub(crate) struct WarehousesBody {
+pub(crate) struct WarehousesView {
     #[schema(value_type = Vec<kinds::Id>, max_items = 100)]
     warehouse_ids: Vec<u64>,
+}
+
+/// The same, as it is set.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(
+    as = SetShopWarehouses,
+    examples(json!({"warehouse_ids": [2, 1]}))
+)]
+pub(crate) struct SetWarehousesBody {
+    #[schema(value_type = Vec<kinds::Id>, max_items = 100)]
+    warehouse_ids: Vec<u64>,
+    version: Option<u32>,
 }
 
 impl<'a> From<&'a Arc<Shop>> for ShopView<'a> {
@@ -232,27 +245,29 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewShopBody>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.valid()?;
-    let engine = &state.engine;
     let sourcing = Sourcing::default();
     let new = NewShop {
         name: body.name,
         currency: match body.currency {
             Some(Code(currency)) => currency,
-            None => default_currency(engine)?,
+            None => default_currency(&acting)?,
         },
         payment_deadline_ms: body.payment_deadline_seconds.map_or(PAYMENT_DEADLINE_MS_DEFAULT, ms),
         sourcing: body.sourcing.map_or(sourcing, |body| body.over(sourcing)),
         warehouses: None,
     };
-    let shop = engine.create_shop(new).await.map_err(locating(plain))?;
-    let view = ShopView::from(&shop);
-    let mut response = answer::created(&req, format_args!("/shops/{}", shop.id), &view);
-    answer::mark_seen(&mut response, shop.version, &view);
-    Ok(response)
+    let shop = acting.create_shop(new).await.map_err(locating(plain))?;
+    Ok(done(&req, &shop))
+}
+
+/// The answer to a command about a shop.
+pub(crate) fn done(req: &HttpRequest, shop: &Arc<Shop>) -> HttpResponse {
+    let place = format_args!("/shops/{}", shop.id);
+    answer::done_tagged(req, place, shop.version, &ShopView::from(shop))
 }
 
 /// `PATCH /shops/{id}`.
@@ -263,11 +278,11 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn patch(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<PatchShopBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&acting, *id)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version);
     let change = ShopChange {
@@ -277,8 +292,8 @@ pub(crate) async fn patch(
         sourcing: body.sourcing.map(|sourcing| sourcing.over(now.sourcing)),
         warehouses: None,
     };
-    let shop = change_shop(&state.engine, &now, &expected, change).await?;
-    Ok(answer::tagged(StatusCode::OK, shop.version, &ShopView::from(&shop)))
+    let shop = change_shop(&acting, &now, &expected, change).await?;
+    Ok(done(&req, &shop))
 }
 
 async fn change_shop(
@@ -296,16 +311,14 @@ async fn change_shop(
         }
         named => plain(named),
     };
-    engine.change_shop(now.id, version, change).await.map_err(|error| match error {
-        Error::Refused(Refusal::VersionConflict { current, .. }) => expected.stale(current),
-        error => locating(locate)(error),
-    })
+    let changed = engine.change_shop(now.id, version, change).await;
+    changed.map_err(|error| expected.explain(error, locating(locate)))
 }
 
 /// `GET /shops/{id}/warehouses`: those that it draws from, in order.
 #[utoipa::path(
     get, path = "/shops/{id}/warehouses", tag = "shops", summary = "The warehouses that a shop draws from, in order",
-    responses(One<WarehousesBody>),
+    responses(One<WarehousesView>),
 )]
 pub(crate) async fn warehouses(
     req: HttpRequest,
@@ -321,28 +334,29 @@ pub(crate) async fn warehouses(
 /// `PUT /shops/{id}/warehouses`.
 #[utoipa::path(
     put, path = "/shops/{id}/warehouses", tag = "shops", summary = "Says which warehouses a shop draws from",
-    params(IfMatch), request_body = WarehousesBody,
-    responses(Changed<WarehousesBody>, Conflict),
+    params(IfMatch), request_body = SetWarehousesBody,
+    responses(Changed<WarehousesView>, Conflict),
 )]
 pub(crate) async fn set_warehouses(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
-    body: Input<WarehousesBody>,
+    body: Input<SetWarehousesBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
-    let warehouses = body.valid()?.warehouse_ids.into_iter().map(WarehouseId).collect();
-    let expected = Expected::of(&req, None);
+    let now = find(&acting, *id)?;
+    let SetWarehousesBody { warehouse_ids, version } = body.valid()?;
+    let warehouses = warehouse_ids.into_iter().map(WarehouseId).collect();
+    let expected = Expected::of(&req, version);
     let change = ShopChange { warehouses: Some(warehouses), ..ShopChange::default() };
-    let shop = change_shop(&state.engine, &now, &expected, change).await?;
-    let view = warehouses_of(&state.engine, &shop);
+    let shop = change_shop(&acting, &now, &expected, change).await?;
+    let view = warehouses_of(&acting, &shop);
     Ok(answer::tagged(StatusCode::OK, shop.version, &view))
 }
 
 /// A shop that lists none draws from every active one.
-fn warehouses_of(engine: &Engine, shop: &Shop) -> WarehousesBody {
+fn warehouses_of(engine: &Engine, shop: &Shop) -> WarehousesView {
     let listed = shop.warehouses.as_ref();
     let ids = listed.map(|listed| listed.iter().map(|warehouse| warehouse.0).collect());
     let every = || engine.catalogue().sources(shop).map(|warehouse| warehouse.id.0).collect();
-    WarehousesBody { warehouse_ids: ids.unwrap_or_else(every) }
+    WarehousesView { warehouse_ids: ids.unwrap_or_else(every) }
 }

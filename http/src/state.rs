@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) json_bytes_max: usize,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: Duration,
+    /// How long a read waits for the position that it asks for.
+    pub(crate) position_wait: Duration,
     /// Pages of which other origins may read answers.
     pub(crate) cors_origins: Vec<Origin>,
     /// Proxies whose word counts about where a request comes from.
@@ -51,6 +53,7 @@ impl State {
             engine,
             json_bytes_max: config.json_bytes_max,
             body_timeout: config.body_timeout,
+            position_wait: config.position_wait,
             cors_origins: config.cors_origins.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             limits: config.rate_limits.as_ref().map(Limits::new),

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     etag::Expected,
     extract::Input,
     fields::ReadOnly,
@@ -198,14 +199,14 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn recount(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     place: Place,
     body: Input<RecountBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = find(&state.engine, &place)?;
+    let key = find(&acting, &place)?;
     let RecountBody { on_hand, reason, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
-    change(&state.engine, key, &expected, StockCommand::Recount { on_hand, reason }).await
+    change(&acting, key, &expected, StockCommand::Recount { on_hand, reason }).await
 }
 
 /// `PATCH /warehouses/{id}/stock/{product_id}`: the policy.
@@ -216,32 +217,37 @@ pub(crate) async fn recount(
 )]
 pub(crate) async fn set_policy(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     place: Place,
     body: Input<PolicyBody>,
 ) -> Result<HttpResponse, Problem> {
-    let key = find(&state.engine, &place)?;
+    let key = find(&acting, &place)?;
     let PolicyBody { safety_stock, backorder_limit, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
     let command = StockCommand::SetPolicy { safety_stock, backorder_limit };
-    change(&state.engine, key, &expected, command).await
+    change(&acting, key, &expected, command).await
 }
 
 async fn change(
-    engine: &Engine,
+    acting: &Acting,
     key: StockKey,
     expected: &Expected,
     command: StockCommand,
 ) -> Result<HttpResponse, Problem> {
-    // The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
-    expected.check(engine.stock(key).version)?;
-    let row = engine.change_stock(key, command).await.map_err(|error: Error| match error {
+    let engine = acting.expecting(expected.check(acting.stock(key).version)?);
+    let explain = |error: Error| match error {
         Error::Refused(Refusal::InsufficientStock(_)) => {
-            locating(short)(error).with_reservations(in_the_way(engine, key))
+            locating(short)(error).with_reservations(in_the_way(acting, key))
         }
         error => locating(crate::refusals::plain)(error),
-    })?;
-    Ok(answer::tagged(StatusCode::OK, row.version, &RowView::from(&row)))
+    };
+    let changed = engine.change_stock(key, command).await;
+    Ok(done(&changed.map_err(|error| expected.explain(error, explain))?))
+}
+
+/// The answer to a command about a stock.
+pub(crate) fn done(row: &StockRow) -> HttpResponse {
+    answer::tagged(StatusCode::OK, row.version, &RowView::from(row))
 }
 
 /// A count below what is reserved is about the count.

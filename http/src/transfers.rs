@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     etag::Expected,
     extract::Input,
     openapi::{
@@ -115,6 +116,7 @@ pub(crate) struct ReceiveBody {
     #[schema(value_type = Option<kinds::Count>)]
     quantity: Option<Quantity>,
     discrepancy: Option<DiscrepancyBody>,
+    version: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -140,6 +142,7 @@ pub(crate) struct CancelBody {
     restock: Option<bool>,
     #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
+    version: Option<u32>,
 }
 
 fn find(engine: &Engine, id: u64) -> Result<Transfer, Problem> {
@@ -154,7 +157,7 @@ fn find(engine: &Engine, id: u64) -> Result<Transfer, Problem> {
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewTransferBody>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.valid()?;
@@ -173,9 +176,14 @@ pub(crate) async fn create(
         Named::Thing("warehouse", _) => Some("/to_warehouse_id".to_owned()),
         named => plain(named),
     };
-    let transfer = state.engine.transfer(request).await.map_err(locating(locate))?;
+    let transfer = acting.transfer(request).await.map_err(locating(locate))?;
+    Ok(done(&req, &transfer))
+}
+
+/// The answer to a command about a transfer.
+pub(crate) fn done(req: &HttpRequest, transfer: &Transfer) -> HttpResponse {
     let place = transfer.dispatched.id;
-    Ok(answer::created(&req, format_args!("/transfers/{place}"), &TransferView::from(&transfer)))
+    answer::done(req, format_args!("/transfers/{place}"), &TransferView::from(transfer))
 }
 
 /// `GET /transfers`.
@@ -237,14 +245,15 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn receive(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<ReceiveBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
-    let ReceiveBody { quantity, discrepancy } = body.valid()?;
+    let now = find(&acting, *id)?;
+    let ReceiveBody { quantity, discrepancy, version } = body.valid()?;
     let discrepancy = discrepancy.map(|missing| (missing.quantity, missing.reason));
-    change(&req, &state, &now, TransferCommand::Receive { quantity, discrepancy }).await
+    let command = TransferCommand::Receive { quantity, discrepancy };
+    change(&req, &acting, &now, version, command).await
 }
 
 /// `POST /transfers/{id}/cancel`.
@@ -255,24 +264,26 @@ pub(crate) async fn receive(
 )]
 pub(crate) async fn cancel(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<CancelBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
-    let CancelBody { restock, reason } = body.valid()?;
+    let now = find(&acting, *id)?;
+    let CancelBody { restock, reason, version } = body.valid()?;
     let command = TransferCommand::Cancel { restock: restock.unwrap_or(true), reason };
-    change(&req, &state, &now, command).await
+    change(&req, &acting, &now, version, command).await
 }
 
 async fn change(
     req: &HttpRequest,
-    state: &Shared,
+    acting: &Acting,
     now: &Transfer,
+    version: Option<u32>,
     command: TransferCommand,
 ) -> Result<HttpResponse, Problem> {
-    // The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
-    Expected::of(req, None).check(now.version)?;
-    let transfer = state.engine.change_transfer(now.dispatched.id, command).await;
-    Ok(answer::ok(&TransferView::from(&transfer.map_err(locating(plain))?)))
+    let expected = Expected::of(req, version);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let changed = engine.change_transfer(now.dispatched.id, command).await;
+    let transfer = changed.map_err(|error| expected.explain(error, locating(plain)))?;
+    Ok(done(req, &transfer))
 }

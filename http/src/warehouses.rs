@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
+use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::{Deserialize, Serialize};
-use stockade_actors::{Engine, Error};
+use stockade_actors::Engine;
 use stockade_domain::{
-    Refusal, WarehouseId,
+    WarehouseId,
     catalogue::{NewWarehouse, Warehouse, WarehouseChange},
 };
 use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
+    command::Acting,
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly, not_null},
@@ -125,6 +126,7 @@ pub(crate) struct PatchWarehouseBody {
 )]
 pub(crate) struct StatusBody {
     status: Status,
+    version: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -202,16 +204,19 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewWarehouseBody>,
 ) -> Result<HttpResponse, Problem> {
     let NewWarehouseBody { name, country, latitude, longitude } = body.valid()?;
     let new = NewWarehouse { name, country, place_e6: place(latitude, longitude)? };
-    let warehouse = state.engine.create_warehouse(new).await.map_err(locating(plain))?;
-    let view = WarehouseView::from(&warehouse);
-    let mut response = answer::created(&req, format_args!("/warehouses/{}", warehouse.id), &view);
-    answer::mark_seen(&mut response, warehouse.version, &view);
-    Ok(response)
+    let warehouse = acting.create_warehouse(new).await.map_err(locating(plain))?;
+    Ok(done(&req, &warehouse))
+}
+
+/// The answer to a command about a warehouse.
+pub(crate) fn done(req: &HttpRequest, warehouse: &Arc<Warehouse>) -> HttpResponse {
+    let place = format_args!("/warehouses/{}", warehouse.id);
+    answer::done_tagged(req, place, warehouse.version, &WarehouseView::from(warehouse))
 }
 
 /// `PATCH /warehouses/{id}`.
@@ -222,11 +227,11 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn patch(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<PatchWarehouseBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
+    let now = find(&acting, *id)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version);
     let moved = body.latitude != Patch::Absent || body.longitude != Patch::Absent;
@@ -239,7 +244,7 @@ pub(crate) async fn patch(
         place_e6: if moved { Some(place(latitude, longitude)?) } else { None },
         active: body.status.map(|status| status == Status::Active),
     };
-    change_warehouse(&state.engine, &now, &expected, change).await
+    change_warehouse(&req, &acting, &now, &expected, change).await
 }
 
 /// `PATCH /warehouses/{id}/status`.
@@ -250,17 +255,19 @@ pub(crate) async fn patch(
 )]
 pub(crate) async fn set_status(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
     body: Input<StatusBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, *id)?;
-    let active = body.valid()?.status == Status::Active;
-    let change = WarehouseChange { active: Some(active), ..WarehouseChange::default() };
-    change_warehouse(&state.engine, &now, &Expected::of(&req, None), change).await
+    let now = find(&acting, *id)?;
+    let StatusBody { status, version } = body.valid()?;
+    let active = Some(status == Status::Active);
+    let change = WarehouseChange { active, ..WarehouseChange::default() };
+    change_warehouse(&req, &acting, &now, &Expected::of(&req, version), change).await
 }
 
 async fn change_warehouse(
+    req: &HttpRequest,
     engine: &Engine,
     now: &Warehouse,
     expected: &Expected,
@@ -268,9 +275,5 @@ async fn change_warehouse(
 ) -> Result<HttpResponse, Problem> {
     let version = expected.check(now.version)?;
     let changed = engine.change_warehouse(now.id, version, change).await;
-    let warehouse = changed.map_err(|error| match error {
-        Error::Refused(Refusal::VersionConflict { current, .. }) => expected.stale(current),
-        error => locating(plain)(error),
-    })?;
-    Ok(answer::tagged(StatusCode::OK, warehouse.version, &WarehouseView::from(&warehouse)))
+    Ok(done(req, &changed.map_err(|error| expected.explain(error, locating(plain)))?))
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use stockade_domain::{
-    Amount, OrderId, ProductId, Refusal, ReservationId, ShopId, StockKey, TransferId, WarehouseId,
+    Amount, IdempotencyKey, OrderId, ProductId, Refusal, ReservationId, ShopId, StockKey,
+    TransferId, WarehouseId,
     catalogue::{
         CatalogueCommand, NewProduct, NewShop, NewWarehouse, Product, ProductChange, Shop,
         ShopChange, Warehouse, WarehouseChange,
@@ -202,10 +203,23 @@ impl Engine {
         &self,
         commands: Vec<CatalogueCommand>,
     ) -> Result<Vec<Result<CatalogueThing, Error>>, Error> {
-        let lines = commands.len() * 2;
-        check_batch(commands.len(), lines)?;
+        self.change_catalogue_keyed(commands.into_iter().map(|command| (command, None)).collect())
+            .await
+    }
+
+    /// The same, for commands with keys of their own. One without has a key derived from the context's, if that has one.
+    ///
+    /// # Errors
+    /// As [`Engine::change_catalogue_many`].
+    pub async fn change_catalogue_keyed(
+        &self,
+        rows: Vec<(CatalogueCommand, Option<IdempotencyKey>)>,
+    ) -> Result<Vec<Result<CatalogueThing, Error>>, Error> {
+        let lines = rows.len() * 2;
+        check_batch(rows.len(), lines)?;
+        let (commands, keys) = rows.into_iter().unzip();
         let job = |command, reply| (CATALOGUE_LANE, Job::Catalogue { command, reply });
-        self.run_many(lines, commands, job).await
+        self.run_rows(lines, commands, keys, job).await
     }
 
     /// Changes a product, if it still has the version the caller saw.

@@ -31,7 +31,7 @@ pub enum BatchMode {
 }
 
 /// Keys of rows, in their order; nothing at all where no row has one.
-type RowKeys = Vec<Option<IdempotencyKey>>;
+pub(super) type RowKeys = Vec<Option<IdempotencyKey>>;
 
 impl Engine {
     /// The same engine, for commands of this context.
@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// The same, for rows some of which may have keys of their own.
-    async fn run_rows<T: Send + 'static, I>(
+    pub(super) async fn run_rows<T: Send + 'static, I>(
         &self,
         lines: usize,
         items: Vec<I>,

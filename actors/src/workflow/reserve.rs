@@ -1,6 +1,6 @@
 //! Reserving what an order or a hold wants.
 
-use std::{rc::Rc, sync::atomic::Ordering};
+use std::rc::Rc;
 
 use futures_util::future::join_all;
 use rustc_hash::FxHashMap;
@@ -41,51 +41,24 @@ const ORDERLY_ATTEMPTS_MAX: usize = 3;
 
 /// Reserves all that is wanted, or nothing: where each want's units come from.
 ///
-/// When it fails while other workflows held takes that they may have undone since, it is tried again, one stock after the other in
-/// the order of their ids, and asking the stocks alone: of orders that each hold what the others need, one gets through.
+/// When it fails while other workflows held takes that they may have undone since, it is tried again when all of those have ended,
+/// one stock after the other in the order of their ids, and asking the stocks alone: of orders that each hold what the others
+/// need, one gets through. Whoever waits holds nothing, so that nobody waits for each other.
 pub(super) async fn reserve(
     lane: &Rc<Lane>,
     wants: &[Want],
 ) -> Result<Vec<Vec<Allocation>>, Short> {
     let takes: usize = wants.iter().map(|want| want.demands.len()).sum();
-    let crowd = Crowd::enter(lane, takes > 1);
-    let mut done = attempt(lane, wants, false).await;
-    for _ in 0..ORDERLY_ATTEMPTS_MAX {
-        if !matches!(done, Err(Short::Lines(..))) || !crowd.has_others() {
+    let mut orderly_attempts = 0;
+    loop {
+        let place = lane.shared.crowd.enter(takes > 1);
+        let done = attempt(lane, wants, orderly_attempts > 0).await;
+        let may_change = matches!(done, Err(Short::Lines(..))) && place.has_others();
+        if !may_change || orderly_attempts == ORDERLY_ATTEMPTS_MAX {
             return done;
         }
-        done = attempt(lane, wants, true).await;
-    }
-    done
-}
-
-/// The workflows whose takes may yet be undone: only those with several can be.
-struct Crowd<'a> {
-    lane: &'a Lane,
-    counted: bool,
-    /// Whether there were others when this one began, and how many had begun by then.
-    others: bool,
-    begun: usize,
-}
-
-impl<'a> Crowd<'a> {
-    fn enter(lane: &'a Lane, counted: bool) -> Self {
-        let shared = &lane.shared;
-        let mine = usize::from(counted);
-        let others = shared.undecided.fetch_add(mine, Ordering::AcqRel) > 0;
-        let begun = shared.undecided_begun.fetch_add(mine, Ordering::AcqRel) + mine;
-        Self { lane, counted, others, begun }
-    }
-
-    /// Whether there was any other meanwhile.
-    fn has_others(&self) -> bool {
-        self.others || self.lane.shared.undecided_begun.load(Ordering::Acquire) > self.begun
-    }
-}
-
-impl Drop for Crowd<'_> {
-    fn drop(&mut self) {
-        self.lane.shared.undecided.fetch_sub(usize::from(self.counted), Ordering::AcqRel);
+        place.others_leave().await;
+        orderly_attempts += 1;
     }
 }
 

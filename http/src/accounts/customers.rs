@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
+use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::Deserialize;
 use stockade_actors::Engine;
 use stockade_domain::{
@@ -8,10 +8,11 @@ use stockade_domain::{
     account::{Account, AccountId, Personal, PersonalChange, Role},
 };
 
-use super::{AccountView, RoleBody, person, refused};
+use super::{AccountView, RoleBody, done, person, refused};
 use crate::{
     answer::{self, Cached},
     caller::{Access, Caller},
+    command::Acting,
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly, not_null},
@@ -107,29 +108,26 @@ pub(crate) async fn get(
 /// `POST /customers`: a customer who does not sign in.
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewCustomerBody>,
 ) -> Result<HttpResponse, Problem> {
     let NewCustomerBody { name, email } = body.valid()?;
     let (name, email) = (name.map(Into::into), email.map(Into::into));
     let personal = Personal { name, email, ..Personal::default() };
-    let engine = &state.engine;
-    let account = engine.register(Role::Customer, personal).await.map_err(locating(plain))?;
-    let view = AccountView::of(engine, &account);
-    let mut response = answer::created(&req, format_args!("/customers/{}", view.id), &view);
-    answer::mark_seen(&mut response, account.version, &view);
-    Ok(response)
+    let account = acting.register(Role::Customer, personal).await.map_err(locating(plain))?;
+    Ok(done(&req, &acting, &account))
 }
 
 /// `PATCH /customers/{id}`. What somebody may do, and by which password he signs in, is for admins to say.
 pub(crate) async fn patch(
     req: HttpRequest,
     state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<PatchCustomerBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
+    let engine: &Engine = &acting;
     let now = find(engine, caller, *id)?;
     let body = body.valid()?;
     let role = body.role.map(Role::from).filter(|role| *role != now.role);
@@ -154,7 +152,7 @@ pub(crate) async fn patch(
         }
     };
     let account = account.map_err(refused(&expected))?;
-    Ok(answer::tagged(StatusCode::OK, account.version, &AccountView::of(engine, &account)))
+    Ok(done(&req, engine, &account))
 }
 
 /// Whether a change would change anything: a client may send back all that it got.
@@ -166,16 +164,16 @@ fn is_another(engine: &Engine, account: &Account, change: &PersonalChange) -> bo
 /// `DELETE /customers/{id}`: forgets who it was. The orders stay.
 pub(crate) async fn erase(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
+    let now = find(&acting, caller, *id)?;
     Params::of(&req).finish()?;
     if !now.is_erased() {
         let expected = Expected::of(&req, None);
         let version = expected.check(now.version)?;
-        state.engine.erase_account(now.id, version).await.map_err(refused(&expected))?;
+        acting.erase_account(now.id, version).await.map_err(refused(&expected))?;
     }
     Ok(answer::nothing())
 }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::Engine;
 use stockade_domain::account::{Account, PersonalChange, Role};
 
-use super::{AccountView, person, prove, refused};
+use super::{AccountView, done, person, prove, refused};
 use crate::{
     answer::{self, Cached},
     caller::Caller,
+    command::Acting,
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly},
@@ -90,36 +91,35 @@ fn own(engine: &Engine, caller: Caller) -> Result<Arc<Account>, Problem> {
 /// `PATCH /profile`.
 pub(crate) async fn patch(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     body: Input<PatchProfileBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
-    let now = own(engine, caller)?;
+    let now = own(&acting, caller)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version);
     let version = expected.check(now.version)?;
     let change = person(body.email, body.username, body.name);
-    let account = engine.change_account(now.id, version, change).await;
+    let account = acting.change_account(now.id, version, change).await;
     let account = account.map_err(refused(&expected))?;
-    Ok(answer::tagged(StatusCode::OK, account.version, &AccountView::of(engine, &account)))
+    Ok(done(&req, &acting, &account))
 }
 
 /// `POST /profile/password`: another password. It ends all sessions, the caller's too.
 pub(crate) async fn change_password(
     req: HttpRequest,
     state: Shared,
+    acting: Acting,
     caller: Caller,
     body: Input<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
-    let now = own(engine, caller)?;
+    let now = own(&acting, caller)?;
     let body = body.valid()?;
-    prove(&req, &state, engine.personal(&now).as_ref(), body.current_password).await?;
+    prove(&req, &state, acting.personal(&now).as_ref(), body.current_password).await?;
     let password = state.passwords.hash("/new_password", body.new_password).await?;
     let change = PersonalChange { password: Some(password), ..PersonalChange::default() };
     // Of two who change it at once, the second proved a password that is none any more.
-    let account = engine.change_account(now.id, Some(now.version), change).await;
+    let account = acting.change_account(now.id, Some(now.version), change).await;
     let account = account.map_err(refused(&Expected::Nothing))?;
-    Ok(answer::tagged(StatusCode::OK, account.version, &AccountView::of(engine, &account)))
+    Ok(done(&req, &acting, &account))
 }

@@ -6,7 +6,7 @@ use stockade_domain::{
     account::{Account, Personal, PersonalChange, Role},
 };
 
-use super::{AccountView, prove, wrong};
+use super::{done, prove, wrong};
 use crate::{
     answer,
     caller::Caller,
@@ -74,10 +74,7 @@ pub(crate) async fn register(
     personal.password = Some(state.passwords.hash("/password", password).await?.into());
     let engine = &state.engine;
     let account = engine.register(Role::Customer, personal).await.map_err(locating(plain))?;
-    let view = AccountView::of(engine, &account);
-    let mut response = answer::created(&req, format_args!("/customers/{}", view.id), &view);
-    answer::mark_seen(&mut response, account.version, &view);
-    Ok(response)
+    Ok(done(&req, engine, &account))
 }
 
 /// `POST /login`.

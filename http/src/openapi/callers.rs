@@ -17,8 +17,8 @@ pub(super) struct Callers {
     pub(super) has_positions: bool,
 }
 
-/// What this server does: there are no keys and positions yet.
-pub(super) const NOW: Callers = Callers { who: by_table, has_keys: false, has_positions: false };
+/// What this server does.
+pub(super) const NOW: Callers = Callers { who: by_table, has_keys: true, has_positions: true };
 
 /// Who may use an operation, by the route table.
 fn by_table(method: &str, path: &str) -> &'static str {

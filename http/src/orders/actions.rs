@@ -1,17 +1,17 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use serde::Deserialize;
-use stockade_actors::{Engine, Error};
+use stockade_actors::Error;
 use stockade_domain::{
     Refusal,
     order::{LineQuantity, Order, OrderCommand, Status},
 };
 
-use super::{created, find, list, view::OrderView};
 use utoipa::ToSchema;
 
+use super::{done, find, list, view::OrderView};
 use crate::{
-    answer,
     caller::Caller,
+    command::Acting,
     etag::Expected,
     extract::Input,
     lines::LineBody,
@@ -22,7 +22,6 @@ use crate::{
     },
     problem::{Code, Problem},
     refusals::{Request, explain, plain},
-    state::Shared,
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,6 +37,7 @@ pub(crate) struct PaymentBody {
     method: Option<String>,
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
+    version: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -51,6 +51,7 @@ pub(crate) struct CancelBody {
     reason: Option<String>,
     #[schema(value_type = Option<Vec<LineBody>>, min_items = 1, max_items = 2000)]
     lines: Option<Vec<LineBody>>,
+    version: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,6 +67,7 @@ pub(crate) struct ShipmentBody {
     carrier: Option<String>,
     #[schema(value_type = Option<kinds::Text>)]
     tracking: Option<String>,
+    version: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -74,7 +76,9 @@ pub(crate) struct ShipmentBody {
     as = DeliverOrder,
     examples(json!({}))
 )]
-pub(crate) struct DeliverBody {}
+pub(crate) struct DeliverBody {
+    version: Option<u32>,
+}
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +93,7 @@ pub(crate) struct ReturnBody {
     #[schema(value_type = Option<kinds::Text>)]
     #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
+    version: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -100,6 +105,7 @@ pub(crate) struct ReturnBody {
 pub(crate) struct StatusBody {
     #[schema(value_type = kinds::OrderStatus)]
     status: String,
+    version: Option<u32>,
 }
 
 fn quantities(lines: Vec<LineBody>) -> Vec<LineQuantity> {
@@ -108,26 +114,21 @@ fn quantities(lines: Vec<LineBody>) -> Vec<LineQuantity> {
 
 /// Runs a command on an order that the caller saw as `now`.
 async fn command(
-    engine: &Engine,
+    acting: &Acting,
     req: &HttpRequest,
     now: &Order,
+    version: Option<u32>,
     command: OrderCommand,
-) -> Result<Order, Problem> {
-    check(req, now)?;
-    engine.change_order(now.id(), command).await.map_err(|error| refused(error, now))
-}
-
-/// The engine takes no expected version here: this refuses what is stale, but two callers at one moment may both pass.
-fn check(req: &HttpRequest, now: &Order) -> Result<(), Problem> {
-    Expected::of(req, None).check(now.version).map(drop)
+) -> Result<HttpResponse, Problem> {
+    let expected = Expected::of(req, version);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let changed = engine.change_order(now.id(), command).await;
+    let order = changed.map_err(|error| expected.explain(error, |error| refused(error, now)))?;
+    Ok(done(req, acting, &order))
 }
 
 fn refused(error: Error, order: &Order) -> Problem {
     explain(error, &Request { locate: &plain, currency: Some(order.placed.currency) })
-}
-
-fn shown(engine: &Engine, order: &Order) -> HttpResponse {
-    answer::ok(&OrderView::of(engine, order))
 }
 
 /// `POST /orders/{id}/payments`: records a payment, or all that is due.
@@ -138,18 +139,17 @@ fn shown(engine: &Engine, order: &Order) -> HttpResponse {
 )]
 pub(crate) async fn pay(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<PaymentBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
-    let PaymentBody { amount, method, reference } = body.valid()?;
+    let now = find(&acting, caller, *id)?;
+    let PaymentBody { amount, method, reference, version } = body.valid()?;
     let currency = now.placed.currency;
     let amount = amount.map(|amount| amount.amount(currency, "/amount")).transpose()?;
     let pay = OrderCommand::Pay { amount, method, reference };
-    let order = command(&state.engine, &req, &now, pay).await?;
-    Ok(created(&req, &state.engine, &order))
+    command(&acting, &req, &now, version, pay).await
 }
 
 /// `POST /orders/{id}/cancel`: gives up what is not shipped; a customer, only while it is not paid.
@@ -160,24 +160,27 @@ pub(crate) async fn pay(
 )]
 pub(crate) async fn cancel(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<CancelBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
-    let CancelBody { reason, lines } = body.valid()?;
+    let now = find(&acting, caller, *id)?;
+    let CancelBody { reason, lines, version } = body.valid()?;
     let lines = lines.map(quantities);
-    check(&req, &now)?;
     let cancel = match caller.customer() {
         Some(_) => OrderCommand::CancelUnpaid { lines, reason },
         None => OrderCommand::Cancel { lines, reason },
     };
-    let order = state.engine.change_order(now.id(), cancel).await.map_err(|error| match error {
+    let expected = Expected::of(&req, version);
+    let engine = acting.expecting(expected.check(now.version)?);
+    let cancelled = engine.change_order(now.id(), cancel).await;
+    let explained = |error| match error {
         Error::Refused(Refusal::OrderAlreadyPaid) => paid_already(),
         error => refused(error, &now),
-    })?;
-    Ok(shown(&state.engine, &order))
+    };
+    let order = cancelled.map_err(|error| expected.explain(error, explained))?;
+    Ok(done(&req, &acting, &order))
 }
 
 /// 403: the goods may be on their way, and the money is here.
@@ -194,16 +197,15 @@ fn paid_already() -> Problem {
 )]
 pub(crate) async fn ship(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<ShipmentBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
-    let ShipmentBody { lines, carrier, tracking } = body.valid()?;
+    let now = find(&acting, caller, *id)?;
+    let ShipmentBody { lines, carrier, tracking, version } = body.valid()?;
     let ship = OrderCommand::Ship { lines: lines.map(quantities), carrier, tracking };
-    let order = command(&state.engine, &req, &now, ship).await?;
-    Ok(created(&req, &state.engine, &order))
+    command(&acting, &req, &now, version, ship).await
 }
 
 /// `POST /orders/{id}/deliver`.
@@ -214,15 +216,14 @@ pub(crate) async fn ship(
 )]
 pub(crate) async fn deliver(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<DeliverBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
-    body.valid()?;
-    let order = command(&state.engine, &req, &now, OrderCommand::Deliver).await?;
-    Ok(shown(&state.engine, &order))
+    let now = find(&acting, caller, *id)?;
+    let DeliverBody { version } = body.valid()?;
+    command(&acting, &req, &now, version, OrderCommand::Deliver).await
 }
 
 /// `POST /orders/{id}/returns`: shipped units came back.
@@ -233,17 +234,16 @@ pub(crate) async fn deliver(
 )]
 pub(crate) async fn return_goods(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<ReturnBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = find(&state.engine, caller, *id)?;
-    let ReturnBody { lines, restock, reason } = body.valid()?;
+    let now = find(&acting, caller, *id)?;
+    let ReturnBody { lines, restock, reason, version } = body.valid()?;
     let lines = Some(quantities(lines));
     let back = OrderCommand::Return { lines, restock: restock.unwrap_or(true), reason };
-    let order = command(&state.engine, &req, &now, back).await?;
-    Ok(created(&req, &state.engine, &order))
+    command(&acting, &req, &now, version, back).await
 }
 
 /// `PATCH /orders/{id}/status`: the next step by its name.
@@ -254,31 +254,34 @@ pub(crate) async fn return_goods(
 )]
 pub(crate) async fn set_status(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     id: Path<u64>,
     body: Input<StatusBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine = &state.engine;
-    let now = find(engine, caller, *id)?;
-    let word = body.valid()?.status;
+    let now = find(&acting, caller, *id)?;
+    let StatusBody { status: word, version } = body.valid()?;
     let Some(wanted) = list::status(&word) else {
         return Err(Problem::field("/status", "must be the name of a status"));
     };
-    check(&req, &now)?;
+    let expected = Expected::of(&req, version);
+    let engine = acting.expecting(expected.check(now.version)?);
     let Some(step) = step_to(wanted) else {
         return Err(refused(illegal(&now, wanted), &now));
     };
     if now.status == wanted {
-        return Ok(shown(engine, &now));
+        return Ok(done(&req, &acting, &now));
     }
     match engine.change_order(now.id(), step).await {
-        Ok(order) => Ok(shown(engine, &order)),
+        Ok(order) => Ok(done(&req, &acting, &order)),
         Err(error) => {
             // Somebody else may have come first: then what is asked for is done, or illegal from where the order is now.
-            let now = find(engine, caller, *id)?;
+            let now = find(&acting, caller, *id)?;
             match error {
-                Error::Refused(_) if now.status == wanted => Ok(shown(engine, &now)),
+                stale @ Error::Refused(Refusal::VersionConflict { .. }) => {
+                    Err(expected.explain(stale, |error| refused(error, &now)))
+                }
+                Error::Refused(_) if now.status == wanted => Ok(done(&req, &acting, &now)),
                 Error::Refused(Refusal::OrderAlreadyPaid | Refusal::OrderNotPayable(_)) => {
                     Err(refused(illegal(&now, wanted), &now))
                 }

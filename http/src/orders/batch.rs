@@ -1,7 +1,8 @@
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use stockade_actors::{BatchMode, Engine, Error};
+use stockade_actors::{BatchMode, Engine, Error, FirstAnswer};
 use stockade_domain::{
+    IdempotencyKey,
     limits::BATCH_ORDERS_MAX,
     order::{Order, PlaceOrder},
 };
@@ -15,11 +16,13 @@ use utoipa::ToSchema;
 use crate::{
     answer,
     caller::Caller,
+    command::Acting,
     extract::Input,
+    gate::Body,
     openapi::answers::{Conflict, Done, Expired, Told},
     problem::Problem,
     refusals::{Named, Request, explain, locating},
-    state::Shared,
+    replay::{Rows, of_rows},
 };
 
 /// `POST /orders/batch`.
@@ -87,26 +90,34 @@ impl<'a> Row<'a> {
     responses(Told<Results<'static>>, Done<Results<'static>>, Conflict, Expired),
 )]
 pub(crate) async fn place_many(
-    state: Shared,
+    acting: Acting,
     caller: Caller,
     body: Input<BatchBody>,
+    written: Body,
 ) -> Result<HttpResponse, Problem> {
     let BatchBody { orders, mode } = body.valid()?;
     if orders.is_empty() || orders.len() > BATCH_ORDERS_MAX {
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/orders", detail));
     }
-    let draft = |order: PlaceOrderBody| order.into_request(&state.engine, caller);
-    let drafts = orders.into_iter().map(draft);
+    let own = orders.iter().map(|order| order.idempotency_key.as_deref());
+    let keys = acting.row_keys("orders", &written, own);
+    let drafts = orders.into_iter().zip(keys).enumerate().map(|(at, (order, key))| {
+        let draft = key.and_then(|key| {
+            let (request, names) = order.into_request(&acting, caller)?;
+            Ok(((request, key), names))
+        });
+        draft.map_err(|problem| problem.under(&format!("/orders/{at}")))
+    });
     match mode {
-        Some(Mode::All) => all(&state.engine, drafts.enumerate()).await,
-        None | Some(Mode::Each) => each(&state.engine, drafts.collect()).await,
+        Some(Mode::All) => all(&acting, drafts).await,
+        None | Some(Mode::Each) => each(&acting, drafts.collect()).await,
     }
 }
 
-type Draft = Result<(PlaceOrder, Names), Problem>;
+type Draft = Result<((PlaceOrder, Option<IdempotencyKey>), Names), Problem>;
 
-async fn each(engine: &Engine, drafts: Vec<Draft>) -> Result<HttpResponse, Problem> {
+async fn each(acting: &Acting, drafts: Vec<Draft>) -> Result<HttpResponse, Problem> {
     let mut requests = Vec::with_capacity(drafts.len());
     let mut names = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -115,46 +126,60 @@ async fn each(engine: &Engine, drafts: Vec<Draft>) -> Result<HttpResponse, Probl
             names
         }));
     }
-    let placed = engine.place_orders(requests, BatchMode::Each).await;
-    let mut placed = placed.map_err(locating(in_batch))?.into_iter();
+    let placed = acting.place_orders_keyed(requests, BatchMode::Each).await;
+    let placed = Rows::read(acting, placed.map_err(locating(in_batch))?, order).await?;
+    let replayed = placed.replayed;
+    let mut placed = placed.answers.into_iter();
     // An order that was not even asked for has its problem already; the others have the engine's answer, in order.
     let answers: Vec<Result<Order, Problem>> = names
         .into_iter()
         .enumerate()
         .map(|(at, names)| {
-            let names = names.map_err(|problem| problem.under(&format!("/orders/{at}")))?;
+            let names = names?;
             let answer = placed.next().unwrap_or(Err(Error::Panicked));
-            let locate = |named: Named<'_>| Some(format!("/orders/{at}{}", names.locate(named)?));
-            answer.map_err(|error| explain(error, &Request { locate: &locate, currency: None }))
+            answer.map_err(|error| refused(error, at, &names))
         })
         .collect();
-    let results = answers.iter().map(|answer| Row::of(engine, answer.as_ref())).collect();
-    Ok(answer::ok(&Results { results }))
+    let results = answers.iter().map(|answer| Row::of(acting, answer.as_ref())).collect();
+    Ok(of_rows(replayed, answer::ok(&Results { results })))
 }
 
 async fn all(
-    engine: &Engine,
-    drafts: impl Iterator<Item = (usize, Draft)>,
+    acting: &Acting,
+    drafts: impl Iterator<Item = Draft>,
 ) -> Result<HttpResponse, Problem> {
-    let (mut requests, mut names) = (Vec::new(), Vec::new());
-    for (at, draft) in drafts {
-        let (request, of_order) =
-            draft.map_err(|problem| problem.under(&format!("/orders/{at}")))?;
-        requests.push(request);
-        names.push(of_order);
-    }
-    let placed =
-        engine.place_orders(requests, BatchMode::All).await.map_err(|error| match error {
-            Error::InBatch { at, error } => {
-                let locate =
-                    |named: Named<'_>| Some(format!("/orders/{at}{}", names[at].locate(named)?));
-                explain(*error, &Request { locate: &locate, currency: None })
-            }
-            of_all => locating(in_batch)(of_all),
-        })?;
-    let orders: Vec<Order> = placed.into_iter().collect::<Result<_, _>>()?;
+    let (requests, names): (Vec<_>, Vec<_>) =
+        drafts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let placed = acting.place_orders_keyed(requests, BatchMode::All).await;
+    let placed = placed.map_err(|error| match error {
+        // What a part of them came to before is not the answer of all.
+        Error::InBatch { at, error } => match *error {
+            Error::AlreadyDone { .. } => refused(Error::KeyReused, at, &names[at]),
+            error => refused(error, at, &names[at]),
+        },
+        of_all => locating(in_batch)(of_all),
+    })?;
+    let placed = Rows::read(acting, placed, order).await?;
+    let orders: Vec<Order> = placed.answers.into_iter().collect::<Result<_, _>>()?;
+    Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
+}
+
+/// The answer to a batch of which every order was placed.
+pub(crate) fn all_placed(engine: &Engine, orders: &[Order]) -> HttpResponse {
     let results = orders.iter().map(|order| Row::of(engine, Ok(order))).collect();
-    Ok(answer::json(StatusCode::CREATED, &Results { results }))
+    answer::json(StatusCode::CREATED, &Results { results })
+}
+
+fn order(first: FirstAnswer) -> Option<Order> {
+    match first {
+        FirstAnswer::Order(order) => Some(order),
+        _ => None,
+    }
+}
+
+fn refused(error: Error, at: usize, names: &Names) -> Problem {
+    let locate = |named: Named<'_>| Some(format!("/orders/{at}{}", names.locate(named)?));
+    explain(error, &Request { locate: &locate, currency: None })
 }
 
 fn in_batch(named: Named<'_>) -> Option<String> {

@@ -50,6 +50,8 @@ pub(crate) struct PlaceOrderBody {
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
+    /// Of a row of a batch.
+    pub(super) idempotency_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -73,6 +75,14 @@ pub(crate) struct Names {
 }
 
 impl PlaceOrderBody {
+    /// The body of a request of its own: its idempotency key is a header.
+    pub(super) fn alone(self) -> Result<Self, Problem> {
+        match self.idempotency_key {
+            Some(_) => Err(Problem::row_key()),
+            None => Ok(self),
+        }
+    }
+
     /// The order that this caller asks for, and how the body named its parts.
     pub(crate) fn into_request(
         self,

@@ -4,7 +4,7 @@ use actix_web::{
 };
 use stockade_actors::{Engine, OrderHistory};
 use stockade_domain::{
-    OrderId, Sequence, Timestamp,
+    OrderId, Sequence, Timestamp, Who,
     order::{Order, OrderEvent},
 };
 
@@ -27,6 +27,7 @@ use crate::{
 struct Step {
     place: Place,
     kind: &'static str,
+    who: Option<Who>,
     after: Order,
 }
 
@@ -60,7 +61,10 @@ pub(crate) async fn history(
         &req,
         &steps,
         |step| step.place.sequence,
-        |step| CloudEvent::new(&source, step.place, step.kind, subject, names.at(&step.after)),
+        |step| {
+            let after = names.at(&step.after);
+            CloudEvent::new(&source, step.place, step.kind, subject, after).by(step.who)
+        },
     ))
 }
 
@@ -102,7 +106,7 @@ pub(super) async fn at(engine: &Engine, id: OrderId, as_of: AsOf) -> Result<Orde
 /// The order after each of its events.
 fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::with_capacity(events.len());
-    for OrderHistory { sequence, epoch, at, event, .. } in events {
+    for OrderHistory { sequence, epoch, at, who, event } in events {
         let after = match (&event, steps.last_mut()) {
             (OrderEvent::Placed(placed), _) => Order::new(placed.clone()),
             // A part of its placing, that only stands apart because it is sealed.
@@ -119,7 +123,7 @@ fn replay(events: Vec<OrderHistory>) -> Vec<Step> {
             (_, None) => continue,
         };
         let place = Place { sequence, epoch, at };
-        steps.push(Step { place, kind: of_order(&event, after.status), after });
+        steps.push(Step { place, kind: of_order(&event, after.status), who, after });
     }
     steps
 }

@@ -72,7 +72,7 @@ pub(crate) async fn plan(
     caller: Caller,
     body: Input<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let (request, names) = body.valid()?.into_request(&state.engine, caller)?;
+    let (request, names) = body.valid()?.alone()?.into_request(&state.engine, caller)?;
     let plan = state.engine.plan(&request).map_err(locating(|named| names.locate(named)))?;
     let products = distinct(&request.lines);
     let allocations = plan.allocations.iter().map(|allocation| AllocationView {

@@ -2,8 +2,9 @@ use std::{collections::HashSet, sync::Arc};
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
-use stockade_actors::{CatalogueThing, Engine, Error};
+use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::{
+    Sequence,
     catalogue::{CatalogueCommand, Product},
     limits::BATCH_ORDERS_MAX,
 };
@@ -16,11 +17,13 @@ use super::{
 };
 use crate::{
     answer,
+    command::{Acting, Known},
     extract::Input,
+    gate::Body,
     openapi::answers::Done,
     problem::Problem,
     refusals::{Named, Request, explain, locating, plain},
-    state::Shared,
+    replay::{Rows, of_rows},
 };
 
 /// `POST /products/batch`.
@@ -73,11 +76,12 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What a row comes to: a command, the status of its success, and the shops as it listed them.
-struct Draft {
-    command: CatalogueCommand,
-    status: u16,
-    shops: Vec<u64>,
+/// What a row comes to.
+enum Draft {
+    /// It was carried out before, here.
+    Done(Sequence),
+    /// The engine is asked: the status of its success, and the shops as the row listed them.
+    Asked(u16, Vec<u64>),
 }
 
 /// `POST /products/batch`: products by their skus, those that are there changed and the others created, each by itself, with one
@@ -88,59 +92,87 @@ struct Draft {
     responses(Done<Results<'static>>),
 )]
 pub(crate) async fn change_many(
-    state: Shared,
+    acting: Acting,
     body: Input<BatchBody>,
+    written: Body,
 ) -> Result<HttpResponse, Problem> {
     let rows = body.valid()?.products;
     if rows.is_empty() || rows.len() > BATCH_ORDERS_MAX {
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/products", detail));
     }
-    let engine = &state.engine;
+    let own = rows.iter().map(|row| row.idempotency_key.as_deref());
+    let keys = acting.row_keys("products", &written, own);
     let mut skus = HashSet::new();
     let mut commands = Vec::with_capacity(rows.len());
     let mut drafts = Vec::with_capacity(rows.len());
-    for row in rows {
+    for (at, (row, own)) in rows.into_iter().zip(keys).enumerate() {
         let twice = row.sku().is_some_and(|sku| !skus.insert(sku.to_owned()));
-        let draft = match twice {
-            true => Err(Problem::field("/sku", "is in this batch already")),
-            false => draft(engine, row),
+        let place = format!("/products/{at}");
+        // What a row asks for depends on what is there by now: its key comes first.
+        let known = match own {
+            Ok(own) => acting.check_row(at, own, &place)?,
+            Err(problem) => Err(problem.under(&place)),
         };
-        drafts.push(draft.map(|Draft { command, status, shops }| {
-            commands.push(command);
-            (status, shops)
+        drafts.push(known.and_then(|known| match known {
+            Known::Done(at) => Ok(Draft::Done(at)),
+            Known::New(_) if twice => {
+                Err(Problem::field("/sku", "is in this batch already").under(&place))
+            }
+            Known::New(key) => {
+                let (command, asked) =
+                    draft(&acting, row).map_err(|problem| problem.under(&place))?;
+                commands.push((command, key));
+                Ok(asked)
+            }
         }));
     }
-    let changed = engine.change_catalogue_many(commands).await.map_err(locating(plain))?;
+    let changed = acting.change_catalogue_keyed(commands).await.map_err(locating(plain))?;
     let mut changed = changed.into_iter();
-    // A row that was not even asked for has its problem already; the others have the engine's answer, in order.
-    let answers: Vec<Result<_, Problem>> = drafts
-        .into_iter()
-        .enumerate()
-        .map(|(at, draft)| {
-            let place = format!("/products/{at}");
-            let (status, shops) = draft.map_err(|problem| problem.under(&place))?;
-            match changed.next().unwrap_or(Err(Error::Panicked)) {
-                Ok(CatalogueThing::Product(product)) => Ok((status, product)),
-                Ok(_) => Err(Error::Panicked.into()),
-                Err(error) => {
-                    let inner = body::locate(&shops);
-                    let locate = |named: Named<'_>| Some(format!("{place}{}", inner(named)?));
-                    Err(explain(error, &Request { locate: &locate, currency: None }))
-                }
-            }
+    // A row that is wrong has its problem already; the others have the engine's answer, in order.
+    let answer = |draft: &Result<Draft, Problem>| match draft {
+        Ok(Draft::Done(at)) => Err(Error::AlreadyDone { at: *at }),
+        Ok(Draft::Asked(status, _)) => match changed.next() {
+            Some(Ok(CatalogueThing::Product(product))) => Ok((*status, product)),
+            Some(Err(error)) => Err(error),
+            _ => Err(Error::Panicked),
+        },
+        Err(_) => Err(Error::Panicked),
+    };
+    let Rows { answers, replayed } =
+        Rows::read(&acting, drafts.iter().map(answer).collect(), first).await?;
+    let shown = |(at, (draft, answer)): (usize, (Result<Draft, Problem>, Result<_, Error>))| {
+        let shops = match draft? {
+            Draft::Asked(_, shops) => shops,
+            Draft::Done(_) => Vec::new(),
+        };
+        answer.map_err(|error| {
+            let inner = body::locate(&shops);
+            let locate = |named: Named<'_>| Some(format!("/products/{at}{}", inner(named)?));
+            explain(error, &Request { locate: &locate, currency: None })
         })
-        .collect();
-    let results = answers.iter().map(|answer| Row::of(engine, answer)).collect();
-    Ok(answer::ok(&Results { results }))
+    };
+    let answers: Vec<_> = drafts.into_iter().zip(answers).enumerate().map(shown).collect();
+    let results = answers.iter().map(|answer| Row::of(&acting, answer)).collect();
+    Ok(of_rows(replayed, answer::ok(&Results { results })))
 }
 
-fn draft(engine: &Engine, row: NewProductBody) -> Result<Draft, Problem> {
+/// What a row was answered before. A product that was made has its first version.
+fn first(first: FirstAnswer) -> Option<(u16, Arc<Product>)> {
+    match first {
+        FirstAnswer::Catalogue(CatalogueThing::Product(product)) => {
+            Some((if product.version == 1 { 201 } else { 200 }, product))
+        }
+        _ => None,
+    }
+}
+
+fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Draft), Problem> {
     let known = row.sku().and_then(|sku| engine.catalogue().product_by_sku(sku).cloned());
     match known {
         None => {
             let (new, shops) = row.into_new(engine)?;
-            Ok(Draft { command: CatalogueCommand::CreateProduct(new), status: 201, shops })
+            Ok((CatalogueCommand::CreateProduct(new), Draft::Asked(201, shops)))
         }
         Some(now) => {
             let mut wanted = row.change(&now)?;
@@ -150,7 +182,7 @@ fn draft(engine: &Engine, row: NewProductBody) -> Result<Draft, Problem> {
             }
             let (id, change) = (now.id, wanted.change);
             let command = CatalogueCommand::ChangeProduct { id, expected: None, change };
-            Ok(Draft { command, status: 200, shops: wanted.shops })
+            Ok((command, Draft::Asked(200, wanted.shops)))
         }
     }
 }

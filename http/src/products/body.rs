@@ -45,6 +45,8 @@ pub(crate) struct NewProductBody {
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
+    /// Of a row of a batch.
+    pub(super) idempotency_key: Option<String>,
 }
 
 /// `PUT /products/{id}`.
@@ -200,6 +202,14 @@ fn texts(texts: Option<Texts>) -> Attributes {
 }
 
 impl NewProductBody {
+    /// The body of a request of its own: its idempotency key is a header.
+    pub(super) fn alone(self) -> Result<Self, Problem> {
+        match self.idempotency_key {
+            Some(_) => Err(Problem::row_key()),
+            None => Ok(self),
+        }
+    }
+
     /// The sku that it names.
     pub(crate) fn sku(&self) -> Option<&str> {
         self.sku.as_deref()

@@ -20,6 +20,8 @@ mod orders;
 mod own;
 mod people;
 mod personal;
+mod retries;
 mod server;
 mod stocks;
 mod tokens;
+mod versions;

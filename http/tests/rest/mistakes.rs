@@ -15,7 +15,7 @@
 //! | events sent before what they announce is safe | `actors` `feed::nothing_is_told_before_it_is_safe` |
 //! | bulk writes at 2 rows a second | here: `thousands_of_rows_take_seconds_not_minutes` |
 //! | an order readable by whoever guesses its number, a customer marking his own order paid | with the accounts |
-//! | a request id remembered before its work was done | with the idempotency keys |
+//! | a request id remembered before its work was done | `retries::a_refusal_had_no_effect_and_is_decided_anew`; `tests/crash` `retries` |
 //! | stock taken, then lost when the next write fails | `domain` `a_crash_before_the_decision_undoes_the_takes_newest_first`; `actors` `power` |
 //! | a confirmed hold that still expires, and is sold again | here: `a_hold_that_became_an_order_does_not_expire` |
 //! | a hot product that slows down as its holds grow | here: `a_refusal_stays_bounded_however_many_hold_the_product` |

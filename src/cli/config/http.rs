@@ -71,6 +71,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |settings| Some(settings.http.body_timeout.as_secs().to_string()),
     },
     Setting {
+        name: "http.position_wait_ms",
+        about: "how long a read waits for the position that it asks for, in milliseconds",
+        set: |settings, value| {
+            let wait = number(value, 1, 60_000).map(Duration::from_millis);
+            assign(&mut settings.http.position_wait, wait)
+        },
+        get: |settings| Some(settings.http.position_wait.as_millis().to_string()),
+    },
+    Setting {
         name: "http.keep_alive_seconds",
         about: "how long a connection is kept that nothing is asked on",
         set: |settings, value| assign(&mut settings.http.keep_alive, seconds(value, 3_600)),

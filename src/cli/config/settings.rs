@@ -27,6 +27,7 @@ pub(in crate::cli) struct Settings {
     pub(in crate::cli) checkpoint_seconds: u64,
     pub(in crate::cli) lanes: usize,
     pub(in crate::cli) work_max: usize,
+    pub(in crate::cli) idempotency_keys_max: usize,
     /// Of the account `admin` that the first start makes.
     #[cfg(feature = "http")]
     pub(in crate::cli) admin_password: Option<String>,
@@ -66,6 +67,7 @@ impl Default for Settings {
             checkpoint_seconds: engine.checkpoint_every.as_secs(),
             lanes: engine.lanes,
             work_max: engine.work_max,
+            idempotency_keys_max: engine.idempotency_keys_max,
             #[cfg(feature = "http")]
             admin_password: None,
             log_format: LogFormat::Auto,
@@ -84,6 +86,7 @@ impl Settings {
             durability: self.durability,
             lanes: self.lanes,
             work_max: self.work_max,
+            idempotency_keys_max: self.idempotency_keys_max,
             checkpoint_every: Duration::from_secs(self.checkpoint_seconds),
             ..Config::in_memory()
         }
@@ -132,6 +135,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         about: "the most work under way, in orders and lines; more is refused",
         set: |settings, value| assign(&mut settings.work_max, number(value, 4_096, 16_777_216)),
         get: |settings| Some(settings.work_max.to_string()),
+    },
+    Setting {
+        name: "engine.idempotency_keys_max",
+        about: "the most idempotency keys that are remembered, each for a day; about 25 bytes of memory for each",
+        set: |settings, value| {
+            assign(&mut settings.idempotency_keys_max, number(value, 1, 1_000_000_000))
+        },
+        get: |settings| Some(settings.idempotency_keys_max.to_string()),
     },
     Setting {
         name: "log.format",

@@ -1,0 +1,236 @@
+//! What every command runs under: who asks, under which idempotency key, and at which version.
+
+use std::ops::Deref;
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::{Method, header::HeaderName},
+};
+use aws_lc_rs::digest::{self, SHA256};
+use futures_util::future::{Ready, ready};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use stockade_actors::{Context, Engine, Error};
+use stockade_domain::{IdempotencyKey, Sequence, Who};
+
+use crate::{
+    answer,
+    caller::Caller,
+    gate::Body,
+    problem::Problem,
+    refusals::{locating, plain},
+    state::Shared,
+};
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The longest key of a client's own.
+const KEY_MAX: usize = 255;
+
+/// Who asks. Without authentication everybody is the one local caller, whom nothing has to name.
+fn caller(req: &HttpRequest) -> Option<Who> {
+    let caller = req.extensions().get::<Caller>().copied();
+    caller.and_then(Caller::who)
+}
+
+/// The engine as a handler of commands takes it: for this caller, and under this request's key.
+///
+/// A handler that takes it knows idempotency keys; one that does not, such as that of a plan, ignores them. The gate answers before
+/// the handler runs when the key is known already.
+#[derive(Clone)]
+pub(crate) struct Acting {
+    engine: Engine,
+    context: Context,
+}
+
+/// What is known of a row of a batch.
+pub(crate) enum Known {
+    /// It was carried out before, here.
+    Done(Sequence),
+    /// It was not, and this is its key.
+    New(Option<IdempotencyKey>),
+}
+
+/// What the gate must look at before a handler of commands runs.
+struct Begun(Result<Engine, Problem>);
+
+impl Deref for Acting {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl FromRequest for Acting {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    /// What is wrong with the key is left for the gate: what is wrong with the body's type and JSON comes first.
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let state = req.app_data::<Shared>().expect("every route has the state");
+        let who = caller(req);
+        let (key, wrong) = match key_of(req, who) {
+            Ok(key) => (key, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let context = Context { who, key, expected: None };
+        let engine = state.engine.by(context);
+        req.extensions_mut().insert(Begun(wrong.map_or_else(|| Ok(engine.clone()), Err)));
+        ready(Ok(Self { engine, context }))
+    }
+}
+
+/// Says of a request whose handler runs commands what its key is told before anything else is looked at.
+pub(crate) fn check_key(req: &HttpRequest) -> Result<(), Problem> {
+    let begun = req.extensions_mut().remove::<Begun>();
+    match begun {
+        Some(Begun(engine)) => engine?.check_key().map_err(Problem::from),
+        None => Ok(()),
+    }
+}
+
+impl Acting {
+    /// The same, for a thing that must still have this version.
+    pub(crate) fn expecting(&self, expected: Option<u32>) -> Engine {
+        self.engine.by(Context { expected, ..self.context })
+    }
+
+    /// What is known of the row at this place of a batch, under its own key or one that follows from the batch's. What is wrong with
+    /// its own key is the row's problem.
+    ///
+    /// # Errors
+    /// What is wrong with the batch's key is wrong with all of it.
+    pub(crate) fn check_row(
+        &self,
+        row: usize,
+        own: Option<IdempotencyKey>,
+        place: &str,
+    ) -> Result<Result<Known, Problem>, Problem> {
+        let key = own.or_else(|| self.context.key.map(|key| key.of_row(row)));
+        match self.engine.by(Context { key, ..self.context }).check_key() {
+            Ok(()) => Ok(Ok(Known::New(key))),
+            Err(Error::AlreadyDone { at }) => Ok(Ok(Known::Done(at))),
+            Err(error) if own.is_some() => {
+                Ok(Err(locating(|named| plain(named).map(|field| format!("{place}{field}")))(
+                    error,
+                )))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The own keys of a batch's rows. A row is compared as it is written, so that it stays itself in another batch.
+    pub(crate) fn row_keys<'a>(
+        &self,
+        kind: &str,
+        body: &Body,
+        own: impl Iterator<Item = Option<&'a str>>,
+    ) -> Vec<Result<Option<IdempotencyKey>, Problem>> {
+        let own: Vec<_> = own.collect();
+        if own.iter().all(Option::is_none) {
+            return own.iter().map(|_| Ok(None)).collect();
+        }
+        // Only a batch with such rows is read again, for what they look like.
+        let written = serde_json::from_slice::<Rows<'_>>(&body.0);
+        let written = written.map(|Rows { rows }| rows).unwrap_or_default();
+        let key = |(at, own): (usize, Option<&str>)| {
+            let Some(own) = own else { return Ok(None) };
+            let row = written.get(at).map_or("", |row| row.get());
+            let request = request_hash(own.as_bytes(), "row", kind, "", row.as_bytes());
+            let key = scoped(self.context.who, own.as_bytes());
+            let wrong = || Problem::field("/idempotency_key", WANTED);
+            key.map(|key| Some(IdempotencyKey { key, request })).ok_or_else(wrong)
+        };
+        own.into_iter().enumerate().map(key).collect()
+    }
+}
+
+/// The rows of a batch as they were written.
+#[derive(Deserialize)]
+struct Rows<'a> {
+    #[serde(borrow, alias = "orders", alias = "products", alias = "adjustments")]
+    rows: Vec<&'a RawValue>,
+}
+
+const WANTED: &str = "must be 1 to 255 visible ASCII characters";
+
+/// The key of a request that may have one.
+fn key_of(req: &HttpRequest, who: Option<Who>) -> Result<Option<IdempotencyKey>, Problem> {
+    if !matches!(*req.method(), Method::POST | Method::PATCH) {
+        return Ok(None);
+    }
+    let mut given = req.headers().get_all(&IDEMPOTENCY_KEY);
+    let (Some(own), more) = (given.next(), given.next()) else { return Ok(None) };
+    let key = scoped(who, own.as_bytes()).filter(|_| more.is_none());
+    let key = key.ok_or_else(|| Problem::header("Idempotency-Key", WANTED))?;
+    let route = req.path().strip_prefix(answer::mount(req)).unwrap_or_else(|| req.path());
+    let body = req.extensions();
+    let body = body.get::<Body>().map_or(&[][..], |Body(body)| body);
+    let request =
+        request_hash(own.as_bytes(), req.method().as_str(), route, req.query_string(), body);
+    Ok(Some(IdempotencyKey { key, request }))
+}
+
+/// A hash of the caller and the caller's key. It is stored: how it is made never changes.
+fn scoped(who: Option<Who>, own: &[u8]) -> Option<[u8; 16]> {
+    if !(1..=KEY_MAX).contains(&own.len()) || !own.iter().all(u8::is_ascii_graphic) {
+        return None;
+    }
+    let (kind, id) = match who {
+        None => (0, 0),
+        Some(Who::Customer(customer)) => (1, customer.0),
+        Some(Who::Account(account)) => (2, account),
+        Some(Who::ApiKey(key)) => (3, key),
+    };
+    Some(hash(&[&[kind], &id.to_le_bytes(), own]))
+}
+
+/// A hash of all that a request asks for: what it is, where, with which query, and its body. It is stored, like the key; with
+/// the caller's own key in it, so that nobody who reads the journal can try what a body may have been.
+fn request_hash(own: &[u8], method: &str, route: &str, query: &str, body: &[u8]) -> u64 {
+    // None of them but the last can have a zero in it.
+    let named = [own, method.as_bytes(), route.as_bytes(), query.as_bytes()];
+    let parts: Vec<&[u8]> = named.into_iter().flat_map(|part| [part, &[0]]).chain([body]).collect();
+    u64::from_le_bytes(*hash(&parts).first_chunk().expect("it has 16 bytes"))
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 16] {
+    let mut context = digest::Context::new(&SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    let digest = context.finish();
+    *digest.as_ref().first_chunk().expect("it has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use stockade_domain::CustomerId;
+
+    use super::*;
+
+    /// They are in journals: the same text must give the same key for ever.
+    #[test]
+    fn keys_and_requests_are_hashed_as_they_always_were() {
+        let hex = |key: [u8; 16]| format!("{:032x}", u128::from_be_bytes(key));
+        assert_eq!(hex(scoped(None, b"k").unwrap()), "8c779e2d65291e6fb739e735b4a2210d");
+        let request = request_hash(b"k", "POST", "/orders", "", b"{}");
+        assert_eq!(format!("{request:016x}"), "dd6f8fd467903cce");
+    }
+
+    #[test]
+    fn a_key_belongs_to_its_caller() {
+        let callers = [
+            None,
+            Some(Who::Customer(CustomerId(1))),
+            Some(Who::Customer(CustomerId(2))),
+            Some(Who::Account(1)),
+            Some(Who::ApiKey(1)),
+        ];
+        let mut keys: Vec<_> = callers.iter().map(|who| scoped(*who, b"k").unwrap()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), callers.len());
+        assert_eq!(scoped(None, b""), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! Positions: reading what was written elsewhere before.
+//!
+//! Every write says how far the journal is that it is in; a read that repeats it waits until it sees that far. Clients take it as it
+//! is: some of the journal's name, so that one of another journal is not waited for, and the sequence.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderName, HeaderValue},
+};
+use stockade_actors::Engine;
+use stockade_domain::Sequence;
+
+use crate::{problem::Problem, state::Shared};
+
+static POSITION: HeaderName = HeaderName::from_static("stockade-position");
+static MIN_POSITION: HeaderName = HeaderName::from_static("stockade-min-position");
+
+fn engine(req: &HttpRequest) -> &Engine {
+    &req.app_data::<Shared>().expect("every route has the state").engine
+}
+
+fn text(engine: &Engine, sequence: Sequence) -> String {
+    format!("{:08x}-{sequence:x}", engine.journal_id() as u32)
+}
+
+fn read(engine: &Engine, text: &str) -> Option<Sequence> {
+    let (_, digits) = text.split_once('-')?;
+    let sequence = Sequence::from_str_radix(digits, 16).ok()?;
+    // There is one spelling of each, and it names this journal.
+    (self::text(engine, sequence) == text).then_some(sequence)
+}
+
+/// Says in the answer to a write where it can be read.
+pub(crate) fn mark(req: &HttpRequest, response: &mut HttpResponse) {
+    let engine = engine(req);
+    // What is answered is folded: this is at or after it.
+    if let Ok(position) = HeaderValue::from_str(&text(engine, engine.position())) {
+        response.headers_mut().insert(POSITION.clone(), position);
+    }
+}
+
+/// Waits for the position that a read asks for, and not for long.
+pub(crate) async fn wait(req: &HttpRequest) -> Result<(), Problem> {
+    let Some(wanted) = req.headers().get(&MIN_POSITION) else { return Ok(()) };
+    let engine = engine(req);
+    let sequence = wanted.to_str().ok().and_then(|text| read(engine, text));
+    let sequence = sequence.ok_or_else(|| {
+        let detail = "must be the Stockade-Position of an answer of this server's journal";
+        Problem::header("Stockade-Min-Position", detail)
+    })?;
+    if sequence <= engine.position() {
+        return Ok(());
+    }
+    let state = req.app_data::<Shared>().expect("every route has the state");
+    Ok(engine.wait_for(sequence, state.position_wait).await?)
+}
