@@ -211,6 +211,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::change_catalogue_many`].
+    #[doc = include_str!("../../docs/change_catalogue_keyed.md")]
     pub async fn change_catalogue_keyed(
         &self,
         rows: Vec<(CatalogueCommand, Option<IdempotencyKey>)>,

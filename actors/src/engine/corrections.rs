@@ -39,6 +39,7 @@ impl Engine {
     ///
     /// # Errors
     /// What is wrong with the context's key; [`Error::Overloaded`].
+    #[doc = include_str!("../../docs/adjust_many.md")]
     pub async fn adjust_many(
         &self,
         requests: Vec<(Adjust, Option<IdempotencyKey>)>,
