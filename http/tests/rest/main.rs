@@ -20,6 +20,7 @@ mod orders;
 mod own;
 mod people;
 mod personal;
+mod races;
 mod retries;
 mod server;
 mod stocks;

@@ -1,0 +1,118 @@
+//! Two things at one moment, through HTTP: exactly one wins, and every answer says which.
+
+use std::{
+    sync::{Arc, Barrier},
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::server::{Answer, Server};
+
+const ROUNDS: u64 = 25;
+
+/// Does both at one moment.
+fn both<A: Send + 'static, B: Send + 'static>(
+    server: &Arc<Server>,
+    one: impl FnOnce(&Server) -> A + Send + 'static,
+    other: impl FnOnce(&Server) -> B + Send + 'static,
+) -> (A, B) {
+    let barrier = Arc::new(Barrier::new(2));
+    let (its, server_of_one) = (barrier.clone(), server.clone());
+    let one = thread::spawn(move || {
+        its.wait();
+        one(&server_of_one)
+    });
+    barrier.wait();
+    let other = other(server);
+    (one.join().unwrap(), other)
+}
+
+fn order(server: &Server, id: u64) -> Value {
+    server.get(&format!("/v1/orders/{id}")).is(200)
+}
+
+fn stock(server: &Server) -> (u64, u64) {
+    let row = server.get("/v1/warehouses/1/stock/1").is(200);
+    (row["on_hand"].as_u64().unwrap(), row["reserved"].as_u64().unwrap())
+}
+
+#[test]
+fn of_payment_and_expiry_one_wins_and_the_answer_says_which() {
+    let server = Arc::new(Server::start());
+    server.product("2.00", ROUNDS);
+    let mut paid = 0;
+    for _ in 0..ROUNDS {
+        let id = server.order(1, 1);
+        let pay = move |server: &Server| server.post(&format!("/v1/orders/{id}/payments"), "{}");
+        let (answer, ()): (Answer, ()) = both(&server, pay, |server| server.advance(1_801));
+        match order(&server, id)["status"].as_str().unwrap() {
+            "paid" => {
+                assert_eq!(answer.is(201)["status"], "paid");
+                paid += 1;
+            }
+            "expired" => drop(answer.problem(409, "order_not_payable")),
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(stock(&server), (ROUNDS, paid), "what was paid is reserved, the rest is free");
+}
+
+#[test]
+fn of_cancelling_and_shipping_one_wins_and_no_unit_is_lost() {
+    let server = Arc::new(Server::start());
+    server.product("2.00", ROUNDS);
+    let mut shipped = 0;
+    for _ in 0..ROUNDS {
+        let id = server.order(1, 1);
+        server.post(&format!("/v1/orders/{id}/payments"), "{}").is(201);
+        let cancel = move |server: &Server| server.post(&format!("/v1/orders/{id}/cancel"), "{}");
+        let ship = move |server: &Server| server.post(&format!("/v1/orders/{id}/shipments"), "{}");
+        let (cancelled, sent) = both(&server, cancel, ship);
+        match order(&server, id)["status"].as_str().unwrap() {
+            "shipped" => {
+                sent.is(201);
+                cancelled.problem(409, "illegal_transition");
+                shipped += 1;
+            }
+            "cancelled" => {
+                assert_eq!(cancelled.is(200)["refund_due"], "2.00");
+                sent.problem(409, "illegal_transition");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(stock(&server), (ROUNDS - shipped, 0));
+}
+
+#[test]
+fn two_browsers_that_pay_one_order_pay_it_once() {
+    let server = Arc::new(Server::start());
+    server.product("2.00", ROUNDS);
+    for _ in 0..ROUNDS {
+        let id = server.order(1, 1);
+        let pay = move |server: &Server| server.post(&format!("/v1/orders/{id}/payments"), "{}");
+        let (one, other) = both(&server, pay, pay);
+        let (won, lost) = if one.status == 201 { (one, other) } else { (other, one) };
+        won.is(201);
+        lost.problem(409, "order_already_paid");
+        let order = order(&server, id);
+        assert_eq!((&order["paid_amount"], &order["refund_due"]), (&"2.00".into(), &"0.00".into()));
+        assert_eq!(order["payments"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn the_same_reference_from_two_gateways_is_one_payment() {
+    let server = Arc::new(Server::start());
+    server.product("2.00", ROUNDS);
+    for _ in 0..ROUNDS {
+        let id = server.order(1, 1);
+        let pay = move |server: &Server| {
+            server.post(&format!("/v1/orders/{id}/payments"), r#"{"reference": "ch_1"}"#)
+        };
+        let (one, other) = both(&server, pay, pay);
+        assert_eq!((one.status, other.status), (201, 201), "{} {}", one.text, other.text);
+        assert_eq!(order(&server, id)["payments"].as_array().unwrap().len(), 1);
+    }
+}
