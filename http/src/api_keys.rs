@@ -33,6 +33,7 @@ pub(crate) struct ApiKeyView<'a> {
     created_at: Time,
     /// Shown once: it is kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     token: Option<&'a str>,
 }
 

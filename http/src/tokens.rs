@@ -218,7 +218,7 @@ impl Known {
 
 /// `GET /.well-known/jwks.json`: what others need to verify tokens. At the root only.
 #[utoipa::path(
-    get, path = "/.well-known/jwks.json", tag = "sign-in",
+    get, path = "/.well-known/jwks.json", tag = "sign-in", summary = "The public keys that verify access tokens",
     responses(One<kinds::KeySet>),
 )]
 pub(crate) async fn jwks(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {

@@ -75,7 +75,8 @@ pub(super) fn complete(document: &mut OpenApi, callers: &Callers) {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "An access token. Without authentication (`auth.mode = \"none\"`) it is ignored.",
+            "An access token, or an API key. An operation names the least role that may use it: `customer`, `staff` or `admin`. \
+             Without authentication (`auth.mode = \"none\"`) it is ignored.",
         ))
         .build();
     components.security_schemes.insert("bearer".to_owned(), SecurityScheme::Http(bearer).into());
