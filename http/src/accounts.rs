@@ -15,15 +15,27 @@ use stockade_domain::{
     account::{Account, Personal, PersonalChange, Role},
 };
 
-pub(crate) use customers::{create, erase, get, list, patch};
-pub(crate) use profile::{change_password, get as get_profile, patch as patch_profile};
-pub(crate) use sign_in::{login, logout, refresh, register};
+use utoipa::ToSchema;
+
+pub(crate) use customers::{
+    __path_create, __path_erase, __path_get, __path_list, __path_patch, create, erase, get, list,
+    patch,
+};
+pub(crate) use profile::{
+    __path_change_password, __path_get_profile, __path_patch_profile, Stranger, change_password,
+    get_profile, patch_profile,
+};
+pub(crate) use sign_in::{
+    __path_login, __path_logout, __path_refresh, __path_register, TokensView, login, logout,
+    refresh, register,
+};
 
 use crate::{
     answer, client,
     etag::Expected,
     fields::Patch,
     gate::CHALLENGE,
+    openapi::kinds,
     passwords::{Checked, Password},
     problem::{Code, Problem},
     refusals::{locating, plain},
@@ -32,15 +44,25 @@ use crate::{
 };
 
 /// An account, as those read it who may. Of one that is erased everything personal is null.
-#[derive(Serialize)]
-struct AccountView {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Account,
+    examples(json!({"id": 1, "username": "ada", "email": "ada@example.com", "name": "Ada", "role": "customer", "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+)]
+pub(crate) struct AccountView {
+    #[schema(value_type = kinds::Id)]
     id: u64,
+    #[schema(value_type = Option<String>)]
     username: Option<Box<str>>,
+    #[schema(value_type = Option<String>)]
     email: Option<Box<str>>,
+    #[schema(value_type = Option<String>)]
     name: Option<Box<str>>,
+    #[schema(value_type = RoleBody)]
     role: &'static str,
     created_at: Time,
     updated_at: Time,
+    #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
@@ -69,8 +91,12 @@ pub(crate) fn done(req: &HttpRequest, engine: &Engine, account: &Account) -> Htt
 }
 
 /// The name of a role.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(
+    as = Role,
+    examples(json!("customer"))
+)]
 enum RoleBody {
     Customer,
     Staff,

@@ -163,6 +163,7 @@ struct RowBody {
     reason: Option<ReasonBody>,
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
+    #[schema(ignore)]
     idempotency_key: Option<String>,
 }
 

@@ -3,10 +3,15 @@
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::{Deserialize, Serialize};
 use stockade_domain::{ApiKeyId, account::ApiKey};
+use utoipa::ToSchema;
 
 use crate::{
     answer,
     extract::Input,
+    openapi::{
+        answers::{Made, Many, Nothing, Paging},
+        kinds,
+    },
     page::Page,
     problem::Problem,
     query::Params,
@@ -15,19 +20,31 @@ use crate::{
     time::Time,
 };
 
-#[derive(Serialize)]
-struct ApiKeyView<'a> {
+/// What a machine signs in with, as staff.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = ApiKey,
+    examples(json!({"id": 1, "name": "warehouse scanner", "created_at": "2026-01-31T12:00:00.000Z"}))
+)]
+pub(crate) struct ApiKeyView<'a> {
+    #[schema(value_type = kinds::Id)]
     id: ApiKeyId,
     name: &'a str,
     created_at: Time,
     /// Shown once: it is kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     token: Option<&'a str>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewApiKey,
+    examples(json!({"name": "warehouse scanner"}))
+)]
 pub(crate) struct NewApiKeyBody {
+    #[schema(value_type = kinds::Text)]
     name: String,
 }
 
@@ -36,6 +53,11 @@ fn view<'a>(key: &'a ApiKey, token: Option<&'a str>) -> ApiKeyView<'a> {
 }
 
 /// `GET /api-keys`: those that are good.
+#[utoipa::path(
+    get, path = "/api-keys", tag = "api-keys", summary = "A page of API keys, without those that are revoked",
+    params(Paging),
+    responses(Many<ApiKeyView<'static>>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let page = Page::of(&req, &mut params);
@@ -47,6 +69,11 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `POST /api-keys`.
+#[utoipa::path(
+    post, path = "/api-keys", tag = "api-keys", summary = "Makes an API key; its token is shown this once",
+    request_body = NewApiKeyBody,
+    responses(Made<ApiKeyView<'static>>),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     state: Shared,
@@ -59,6 +86,13 @@ pub(crate) async fn create(
 }
 
 /// `DELETE /api-keys/{id}`.
+#[utoipa::path(
+    delete,
+    path = "/api-keys/{id}",
+    tag = "api-keys",
+    summary = "Revokes an API key",
+    responses(Nothing)
+)]
 pub(crate) async fn revoke(
     req: HttpRequest,
     state: Shared,

@@ -23,8 +23,8 @@ use std::sync::LazyLock;
 use utoipa::OpenApi;
 
 use crate::{
-    adjustments, docs, events as feed, health, orders, problem::Problem, products, reservations,
-    shops, stock, transfers, warehouses,
+    accounts, adjustments, api_keys, docs, events as feed, health, orders, problem::Problem,
+    products, reservations, shops, stock, tokens, transfers, warehouses,
 };
 
 /// What lives under `/v1`.
@@ -40,6 +40,10 @@ use crate::{
         warehouses::list, warehouses::create, warehouses::get, warehouses::patch, warehouses::set_status,
         shops::list, shops::create, shops::get, shops::patch, shops::warehouses, shops::set_warehouses,
         feed::list,
+        accounts::register, accounts::login, accounts::refresh, accounts::logout,
+        accounts::get_profile, accounts::patch_profile, accounts::change_password,
+        accounts::list, accounts::create, accounts::get, accounts::patch, accounts::erase,
+        api_keys::list, api_keys::create, api_keys::revoke,
     ),
     components(schemas(
         products::ProductView<'static>, products::Results<'static>,
@@ -51,7 +55,9 @@ use crate::{
         shops::ShopView<'static>, shops::SetWarehousesBody, shops::WarehousesView,
         events::Event, feed::Data<'static>, events::EventOrder, events::EventProduct, feed::HoldData,
         feed::StockData, feed::AdjustmentData<'static>, feed::CustomerData,
-        kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventType, kinds::Entity, kinds::Position, kinds::EventTypes,
+        accounts::AccountView, accounts::TokensView<'static>, accounts::Stranger<'static>,
+        api_keys::ApiKeyView<'static>,
+        kinds::Profile, kinds::Id, kinds::Ids, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventType, kinds::Entity, kinds::Position, kinds::EventTypes,
     )),
 )]
 struct V1;
@@ -69,8 +75,8 @@ struct V1;
         license(name = "MIT", identifier = "MIT"),
     ),
     servers((url = "/", description = "This server")),
-    paths(health::live, health::ready, health::health, docs::document),
-    components(schemas(Problem, health::Word, health::Health)),
+    paths(health::live, health::ready, health::health, docs::document, tokens::jwks),
+    components(schemas(Problem, health::Word, health::Health, kinds::KeySet)),
     tags(
         (name = "products", description = "What is sold."),
         (name = "orders", description = "What was bought, and how far it has come."),
@@ -80,6 +86,10 @@ struct V1;
         (name = "warehouses", description = "Where stock is."),
         (name = "shops", description = "What sells, in one currency, out of which warehouses."),
         (name = "events", description = "Everything that happened."),
+        (name = "sign-in", description = "Who comes: from a password to tokens."),
+        (name = "profile", description = "What callers see and change of themselves."),
+        (name = "customers", description = "Who buys."),
+        (name = "api-keys", description = "By which machines sign in as staff."),
         (name = "server", description = "The server itself."),
     ),
 )]

@@ -194,6 +194,7 @@ enum Mode {
 pub(crate) struct ExtendBody {
     #[schema(value_type = kinds::TimeToLive)]
     ttl_seconds: u64,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 

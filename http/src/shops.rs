@@ -155,6 +155,7 @@ pub(crate) struct WarehousesView {
 pub(crate) struct SetWarehousesBody {
     #[schema(value_type = Vec<kinds::Id>, max_items = 100)]
     warehouse_ids: Vec<u64>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 

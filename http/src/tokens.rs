@@ -23,6 +23,7 @@ use crate::{
     auth::Auth,
     caller::Caller,
     gate,
+    openapi::{answers::One, kinds},
     problem::{Code, Problem},
     query::Params,
     state::Shared,
@@ -216,6 +217,10 @@ impl Known {
 }
 
 /// `GET /.well-known/jwks.json`: what others need to verify tokens. At the root only.
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "sign-in", summary = "The public keys that verify access tokens",
+    responses(One<kinds::KeySet>),
+)]
 pub(crate) async fn jwks(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     Params::of(&req).finish()?;
     let keys = state.tokens.keys.iter().filter_map(|key| key.public.clone()).collect();

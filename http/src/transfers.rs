@@ -116,6 +116,7 @@ pub(crate) struct ReceiveBody {
     #[schema(value_type = Option<kinds::Count>)]
     quantity: Option<Quantity>,
     discrepancy: Option<DiscrepancyBody>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 
@@ -142,6 +143,7 @@ pub(crate) struct CancelBody {
     restock: Option<bool>,
     #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 

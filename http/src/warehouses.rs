@@ -126,6 +126,7 @@ pub(crate) struct PatchWarehouseBody {
 )]
 pub(crate) struct StatusBody {
     status: Status,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 

@@ -33,6 +33,11 @@ RULES = re.compile(
     r"|is no plain decimal"
     r"|must be a moment"
     r"|cannot stand beside after"
+    # A person keeps something to be known by; a role changes alone; there are only so many keys.
+    r"|whoever has a password needs"
+    r"|a name, an e-mail address or a username"
+    r"|must be changed in a request of its own"
+    r"|API keys already"
 )
 
 

@@ -7,6 +7,7 @@ use stockade_domain::{
     CustomerId,
     account::{Account, AccountId, Personal, PersonalChange, Role},
 };
+use utoipa::ToSchema;
 
 use super::{AccountView, RoleBody, done, person, refused};
 use crate::{
@@ -17,6 +18,10 @@ use crate::{
     extract::Input,
     fields::{Patch, ReadOnly, not_null},
     gate,
+    openapi::{
+        answers::{Changed, Conflict, IfMatch, Made, Many, Nothing, One, Paging},
+        kinds,
+    },
     page::{List, Page},
     passwords::Password,
     problem::Problem,
@@ -25,26 +30,42 @@ use crate::{
     state::Shared,
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NewCustomer,
+    examples(json!({"name": "Grace", "email": "grace@example.com"}))
+)]
 pub(crate) struct NewCustomerBody {
+    #[schema(value_type = Option<kinds::Text>)]
     name: Option<String>,
+    #[schema(value_type = Option<kinds::Email>)]
     email: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = PatchCustomer,
+    examples(json!({"name": "Grace H.", "email": null}))
+)]
 pub(crate) struct PatchCustomerBody {
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Email>)]
     email: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Username>)]
     username: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Text>)]
     name: Patch<String>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = RoleBody)]
     role: Option<RoleBody>,
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::NewPassword)]
     password: Option<Password>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "id", default)]
     _id: ReadOnly,
@@ -63,6 +84,16 @@ fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Arc<Account>, Proble
 }
 
 /// `GET /customers`: those that are not erased.
+#[utoipa::path(
+    get, path = "/customers", tag = "customers", summary = "A page of customers, without those that are erased",
+    params(
+        Paging,
+        ("ids" = kinds::Ids, Query, description = "Just these, instead of a page, erased or not."),
+        ("email" = String, Query, description = "Whoever has this e-mail address."),
+        ("username" = String, Query, description = "Whoever has this username."),
+    ),
+    responses(Many<AccountView>),
+)]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let engine = &state.engine;
@@ -93,6 +124,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 }
 
 /// `GET /customers/{id}`. One that is erased is still there, as whom its orders name, and nobody knows who it was.
+#[utoipa::path(
+    get, path = "/customers/{id}", tag = "customers", summary = "One customer",
+    responses(One<AccountView>),
+)]
 pub(crate) async fn get(
     req: HttpRequest,
     state: Shared,
@@ -106,6 +141,11 @@ pub(crate) async fn get(
 }
 
 /// `POST /customers`: a customer who does not sign in.
+#[utoipa::path(
+    post, path = "/customers", tag = "customers",
+    request_body = NewCustomerBody,
+    responses(Made<AccountView>, Conflict),
+)]
 pub(crate) async fn create(
     req: HttpRequest,
     acting: Acting,
@@ -119,6 +159,11 @@ pub(crate) async fn create(
 }
 
 /// `PATCH /customers/{id}`. What somebody may do, and by which password he signs in, is for admins to say.
+#[utoipa::path(
+    patch, path = "/customers/{id}", tag = "customers", summary = "Changes a customer; a role, in a request of its own",
+    params(IfMatch), request_body = PatchCustomerBody,
+    responses(Changed<AccountView>, Conflict),
+)]
 pub(crate) async fn patch(
     req: HttpRequest,
     state: Shared,
@@ -162,6 +207,13 @@ fn is_another(engine: &Engine, account: &Account, change: &PersonalChange) -> bo
 }
 
 /// `DELETE /customers/{id}`: forgets who it was. The orders stay.
+#[utoipa::path(
+    delete,
+    path = "/customers/{id}",
+    tag = "customers",
+    params(IfMatch),
+    responses(Nothing, Conflict)
+)]
 pub(crate) async fn erase(
     req: HttpRequest,
     acting: Acting,

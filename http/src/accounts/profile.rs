@@ -4,8 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use stockade_actors::Engine;
 use stockade_domain::account::{Account, PersonalChange, Role};
+use utoipa::ToSchema;
 
-use super::{AccountView, done, person, prove, refused};
+use super::{AccountView, RoleBody, done, person, prove, refused};
 use crate::{
     answer::{self, Cached},
     caller::Caller,
@@ -13,21 +14,33 @@ use crate::{
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly},
+    openapi::{
+        answers::{Changed, Conflict, IfMatch, NoAccount, One, WrongCredentials},
+        kinds,
+    },
     passwords::Password,
     problem::{Code, Problem},
     query::Params,
     state::Shared,
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = PatchProfile,
+    examples(json!({"name": "Ada L.", "username": "ada.l"}))
+)]
 pub(crate) struct PatchProfileBody {
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Email>)]
     email: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Username>)]
     username: Patch<String>,
     #[serde(default)]
+    #[schema(value_type = Option<kinds::Text>)]
     name: Patch<String>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
     #[serde(rename = "id", default)]
     _id: ReadOnly,
@@ -39,23 +52,39 @@ pub(crate) struct PatchProfileBody {
     _updated_at: ReadOnly,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = ChangePassword,
+    examples(json!({"current_password": "correct horse", "new_password": "battery staple"}))
+)]
 pub(crate) struct PasswordBody {
+    #[schema(value_type = String, format = Password)]
     current_password: Password,
+    #[schema(value_type = kinds::NewPassword)]
     new_password: Password,
 }
 
 /// Somebody who has no account.
-#[derive(Serialize)]
-struct Stranger<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Stranger,
+    examples(json!({"id": null, "username": "local", "role": "admin"}))
+)]
+pub(crate) struct Stranger<'a> {
+    #[schema(value_type = ())]
     id: Option<u64>,
     username: &'a str,
+    #[schema(value_type = RoleBody)]
     role: &'static str,
 }
 
 /// `GET /profile`.
-pub(crate) async fn get(
+#[utoipa::path(
+    get, path = "/profile", tag = "profile", summary = "Who the caller is",
+    responses(One<kinds::Profile>),
+)]
+pub(crate) async fn get_profile(
     req: HttpRequest,
     state: Shared,
     caller: Caller,
@@ -89,7 +118,12 @@ fn own(engine: &Engine, caller: Caller) -> Result<Arc<Account>, Problem> {
 }
 
 /// `PATCH /profile`.
-pub(crate) async fn patch(
+#[utoipa::path(
+    patch, path = "/profile", tag = "profile", summary = "Changes the caller's account",
+    params(IfMatch), request_body = PatchProfileBody,
+    responses(Changed<AccountView>, Conflict, NoAccount),
+)]
+pub(crate) async fn patch_profile(
     req: HttpRequest,
     acting: Acting,
     caller: Caller,
@@ -106,6 +140,11 @@ pub(crate) async fn patch(
 }
 
 /// `POST /profile/password`: another password. It ends all sessions, the caller's too.
+#[utoipa::path(
+    post, path = "/profile/password", tag = "profile",
+    request_body = PasswordBody,
+    responses(Changed<AccountView>, Conflict, NoAccount, WrongCredentials),
+)]
 pub(crate) async fn change_password(
     req: HttpRequest,
     state: Shared,

@@ -5,56 +5,95 @@ use stockade_domain::{
     Refusal,
     account::{Account, Personal, PersonalChange, Role},
 };
+use utoipa::ToSchema;
 
-use super::{done, prove, wrong};
+use super::{AccountView, done, prove, wrong};
 use crate::{
     answer,
     caller::Caller,
     extract::Input,
+    openapi::{
+        answers::{Conflict, Done, Made, Nothing, WrongCredentials},
+        kinds,
+    },
     passwords::{Checked, Password},
     problem::Problem,
     refusals::{locating, plain},
     state::{Shared, State},
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = Register,
+    examples(json!({"email": "ada@example.com", "password": "correct horse", "username": "ada", "name": "Ada"}))
+)]
 pub(crate) struct RegisterBody {
+    #[schema(value_type = kinds::Email)]
     email: String,
+    #[schema(value_type = kinds::NewPassword)]
     password: Password,
+    #[schema(value_type = Option<kinds::Username>)]
     username: Option<String>,
+    #[schema(value_type = Option<kinds::Text>)]
     name: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = Login,
+    examples(json!({"email": "ada@example.com", "password": "correct horse"}))
+)]
 pub(crate) struct LoginBody {
+    #[schema(value_type = String)]
     email: Option<String>,
+    #[schema(value_type = String)]
     username: Option<String>,
+    #[schema(value_type = String, format = Password)]
     password: Password,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = RefreshToken,
+    examples(json!({"refresh_token": "c29tZSBieXRlcyB0aGF0IG5vYm9keSBndWVzc2Vz"}))
+)]
 pub(crate) struct RefreshBody {
     refresh_token: String,
 }
 
 /// A body that says nothing.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(
+    as = NoBody,
+    examples(json!({}))
+)]
 pub(crate) struct NoBody {}
 
 /// What a client goes on with, in the words of OAuth (RFC 6749).
-#[derive(Serialize)]
-struct TokensView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Tokens,
+    examples(json!({"access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjdXN0b21lcjoxIn0.c2lnbmF0dXJl", "token_type": "Bearer", "expires_in": 900, "refresh_token": "c29tZSBieXRlcyB0aGF0IG5vYm9keSBndWVzc2Vz"}))
+)]
+pub(crate) struct TokensView<'a> {
     access_token: String,
+    /// Always `Bearer`.
     token_type: &'static str,
+    /// For how long the access token is good, in seconds.
     expires_in: u64,
     refresh_token: &'a str,
 }
 
 /// `POST /register`: whoever comes becomes a customer.
+#[utoipa::path(
+    post, path = "/register", tag = "sign-in",
+    request_body = RegisterBody,
+    responses(Made<AccountView>, Conflict),
+)]
 pub(crate) async fn register(
     req: HttpRequest,
     state: Shared,
@@ -78,6 +117,11 @@ pub(crate) async fn register(
 }
 
 /// `POST /login`.
+#[utoipa::path(
+    post, path = "/login", tag = "sign-in", summary = "Tokens for a password",
+    request_body = LoginBody,
+    responses(Done<TokensView<'static>>, WrongCredentials),
+)]
 pub(crate) async fn login(
     req: HttpRequest,
     state: Shared,
@@ -132,6 +176,11 @@ async fn open(
 }
 
 /// `POST /token/refresh`: a refresh token for the next, and an access token.
+#[utoipa::path(
+    post, path = "/token/refresh", tag = "sign-in",
+    request_body = RefreshBody,
+    responses(Done<TokensView<'static>>, WrongCredentials),
+)]
 pub(crate) async fn refresh(
     state: Shared,
     body: Input<RefreshBody>,
@@ -153,6 +202,11 @@ fn tokens(state: &State, signed_in: &SignedIn) -> HttpResponse {
 }
 
 /// `POST /logout`: ends the session that the caller's token came from.
+#[utoipa::path(
+    post, path = "/logout", tag = "sign-in",
+    request_body = NoBody,
+    responses(Nothing),
+)]
 pub(crate) async fn logout(
     state: Shared,
     caller: Caller,

@@ -63,6 +63,12 @@ pub(crate) struct TooMany;
 /// 503, where nothing else says so.
 pub(crate) struct Unavailable;
 
+/// 401: what the body proves is wrong, whoever the caller is.
+pub(crate) struct WrongCredentials;
+
+/// 404: the caller has no account.
+pub(crate) struct NoAccount;
+
 /// 410: it was there and has expired.
 pub(crate) struct Expired;
 
@@ -172,6 +178,20 @@ impl IntoResponses for TooMany {
         responses(
             json!({"429": problem("There are too many live reservations, or too many requests: `code` says which.")}),
         )
+    }
+}
+
+impl IntoResponses for WrongCredentials {
+    fn responses() -> Responses {
+        let mut wrong = problem("The password or the token is no good: `code` says which.");
+        wrong["headers"] = json!({"WWW-Authenticate": {"schema": {"type": "string"}}});
+        responses(json!({"401": wrong}))
+    }
+}
+
+impl IntoResponses for NoAccount {
+    fn responses() -> Responses {
+        responses(json!({"404": problem("The caller has no account.")}))
     }
 }
 

@@ -57,11 +57,13 @@ impl Callers {
 
     /// Adds who may use an operation, and the headers that it takes and gives.
     pub(super) fn describe(&self, method: &str, path: &str, operation: &mut Operation) {
-        let bearer = SecurityRequirement::new("bearer", [""; 0]);
         operation.security = match (self.who)(method, path) {
             "anybody" => None,
-            "public" => Some(vec![SecurityRequirement::default(), bearer]),
-            _ => Some(vec![bearer]),
+            "public" => {
+                let bearer = SecurityRequirement::new("bearer", [""; 0]);
+                Some(vec![SecurityRequirement::default(), bearer])
+            }
+            role => Some(vec![SecurityRequirement::new("bearer", [role])]),
         };
         if self.takes_key(method, path) {
             take(

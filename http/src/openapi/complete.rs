@@ -75,7 +75,8 @@ pub(super) fn complete(document: &mut OpenApi, callers: &Callers) {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(
-            "An access token. Without authentication (`auth.mode = \"none\"`) it is ignored.",
+            "An access token, or an API key. An operation names the least role that may use it: `customer`, `staff` or `admin`. \
+             Without authentication (`auth.mode = \"none\"`) it is ignored.",
         ))
         .build();
     components.security_schemes.insert("bearer".to_owned(), SecurityScheme::Http(bearer).into());
@@ -105,7 +106,7 @@ fn response(json: Value) -> RefOr<Response> {
 fn name(operation: &mut Operation) {
     let tag = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
     let handler = operation.operation_id.take().unwrap_or_default();
-    operation.operation_id = Some(format!("{tag}_{handler}"));
+    operation.operation_id = Some(format!("{}_{handler}", tag.replace('-', "_")));
     operation.summary = operation.summary.as_deref().and_then(told);
 }
 
@@ -235,6 +236,9 @@ const ORDER: [Spelling; 3] = [
     (&["product_id", "quantity"], &["lines", "products"]),
 ];
 
+const LOGIN: [Spelling; 2] =
+    [(&["email", "password"], &["username"]), (&["username", "password"], &["email"])];
+
 const RESERVATION: [Spelling; 4] = [
     (&["lines"], &["product_id", "quantity", "warehouse_id"]),
     (&["lines", "warehouse_id"], &["product_id", "quantity", "shop_id"]),
@@ -249,8 +253,12 @@ const ADJUSTMENT: [Spelling; 2] = [
 
 /// A body that is written in several ways is exactly one of them.
 fn spell(components: &mut Components) {
-    let bodies: [(&str, &[Spelling]); 3] =
-        [("NewOrder", &ORDER), ("NewReservation", &RESERVATION), ("NewAdjustment", &ADJUSTMENT)];
+    let bodies: [(&str, &[Spelling]); 4] = [
+        ("NewOrder", &ORDER),
+        ("NewReservation", &RESERVATION),
+        ("NewAdjustment", &ADJUSTMENT),
+        ("Login", &LOGIN),
+    ];
     for (name, spellings) in bodies {
         let Some(RefOr::T(Schema::Object(whole))) = components.schemas.get_mut(name) else {
             continue;

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 use stockade_domain::{
     limits::{
-        ATTRIBUTES_MAX, HOLD_TTL_MS_MAX, LONG_TEXT_MAX, ON_HAND_MAX, PAYMENT_DEADLINE_MS_MAX,
-        QUANTITY_MAX, TEXT_MAX,
+        ATTRIBUTES_MAX, EMAIL_MAX, HOLD_TTL_MS_MAX, LONG_TEXT_MAX, ON_HAND_MAX,
+        PAYMENT_DEADLINE_MS_MAX, QUANTITY_MAX, TEXT_MAX, USERNAME_MAX, USERNAME_MIN,
     },
     order::Status,
 };
@@ -20,6 +20,7 @@ use utoipa::{
 use crate::{
     events::TYPES,
     fields, money,
+    passwords::{PASSWORD_MAX, PASSWORD_MIN},
     problem::{Code, Problem},
     query::ID_MAX,
     time,
@@ -38,6 +39,9 @@ const TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u00
 
 /// No control characters but line breaks and tabs.
 const LONG_TEXT: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
+
+/// Something before the only `@`, and labels behind it; no spaces, no control characters.
+const EMAIL: &str = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@.\s\u0000-\u001f\u007f-\u009f]+(\.[^@.\s\u0000-\u001f\u007f-\u009f]+)*$";
 
 /// Gives a type of the wire the schema that is written here.
 macro_rules! kind {
@@ -125,6 +129,38 @@ kinds! {
         "examples": ["25.00"],
     }
 
+    /// An e-mail address: up to 254 bytes of UTF-8. Upper and lower case are not told apart.
+    Email {"type": "string", "minLength": 3, "maxLength": EMAIL_MAX, "pattern": EMAIL, "examples": ["ada@example.com"]}
+
+    /// Letters, digits, dots, dashes and underscores; it is kept in lower case.
+    Username {
+        "type": "string", "minLength": USERNAME_MIN, "maxLength": USERNAME_MAX,
+        "pattern": "^[A-Za-z0-9._-]+$", "examples": ["ada"],
+    }
+
+    /// A password to sign in with from now on.
+    NewPassword {
+        "type": "string", "format": "password", "minLength": PASSWORD_MIN, "maxLength": PASSWORD_MAX,
+        "examples": ["correct horse"],
+    }
+
+    /// Whoever asks: an account, or somebody who has none, such as a machine.
+    Profile {
+        "oneOf": [{"$ref": "#/components/schemas/Account"}, {"$ref": "#/components/schemas/Stranger"}],
+        "examples": [{"id": null, "username": "local", "role": "admin"}],
+    }
+
+    /// The public keys that verify access tokens (RFC 7517); none while they are signed with a shared secret.
+    KeySet {
+        "type": "object",
+        "properties": {"keys": {"type": "array", "items": key()}},
+        "required": ["keys"],
+        "examples": [{"keys": [{
+            "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "alg": "EdDSA", "use": "sig", "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        }]}],
+    }
+
     /// The two letters of ISO 3166.
     Country {"type": "string", "pattern": "^[A-Z]{2}$", "examples": ["GB"]}
 
@@ -201,6 +237,16 @@ fn type_filters() -> Vec<String> {
     filters.dedup();
     filters.extend(TYPES.iter().map(|name| (*name).to_owned()));
     filters
+}
+
+/// A public key. Its members follow from its type.
+fn key() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "type": "object",
+        "properties": {"kty": text, "alg": text, "use": text, "kid": text},
+        "required": ["kty", "alg", "use", "kid"],
+    })
 }
 
 /// Digits, and perhaps decimals.

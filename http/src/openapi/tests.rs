@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stockade_domain::limits;
 
 use super::{callers::Callers, openapi};
 use crate::{
     events::{FILTERS_MAX, WAIT_SECONDS_MAX},
     page::LIMIT_MAX,
+    passwords::{PASSWORD_MAX, PASSWORD_MIN},
     routes,
 };
 
@@ -105,7 +106,9 @@ fn every_schema_has_an_example_and_every_operation_says_what_it_does() {
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
             assert!(responses.contains_key("500") && responses.contains_key("421"), "{place}");
-            assert_eq!(responses.contains_key("404"), path.contains('{'), "{place}");
+            // Whoever has no account has no profile to change.
+            let may_miss = path.contains('{') || path.starts_with("/v1/profile") && method != "get";
+            assert_eq!(responses.contains_key("404"), may_miss, "{place}");
         }
     }
 }
@@ -144,6 +147,11 @@ fn the_limits_are_the_engines() {
         ("/Text/maxLength", limits::TEXT_MAX),
         ("/LongText/maxLength", limits::LONG_TEXT_MAX),
         ("/Texts/maxProperties", limits::ATTRIBUTES_MAX),
+        ("/Email/maxLength", limits::EMAIL_MAX),
+        ("/Username/minLength", limits::USERNAME_MIN),
+        ("/Username/maxLength", limits::USERNAME_MAX),
+        ("/NewPassword/minLength", PASSWORD_MIN),
+        ("/NewPassword/maxLength", PASSWORD_MAX),
         ("/Quantity/maximum", limits::QUANTITY_MAX as usize),
         ("/OnHand/maximum", limits::ON_HAND_MAX as usize),
         ("/TimeToLive/maximum", limits::HOLD_TTL_MS_MAX as usize / 1_000),
@@ -161,10 +169,38 @@ fn the_limits_are_the_engines() {
         let parameter = parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
         assert_eq!(parameter["schema"].pointer(pointer), Some(&limit.into()), "{name}");
     }
-    for text in ["Text", "LongText"] {
+    for text in ["Text", "LongText", "Email"] {
         let description = schemas[text]["description"].as_str().unwrap().replace(',', "");
         let limit = schemas[text]["maxLength"].to_string();
         assert!(description.contains(&format!("{limit} bytes")), "{description}");
+    }
+}
+
+#[test]
+fn every_operation_names_the_least_role_that_may_use_it() {
+    let document = document();
+    for (method, path, security) in [
+        ("post", "/v1/login", Value::Null),
+        ("get", "/.well-known/jwks.json", Value::Null),
+        ("get", "/v1/shops", json!([{}, {"bearer": []}])),
+        ("post", "/v1/orders", json!([{"bearer": ["customer"]}])),
+        ("get", "/v1/customers/{id}", json!([{"bearer": ["customer"]}])),
+        ("patch", "/v1/customers/{id}", json!([{"bearer": ["staff"]}])),
+        ("put", "/v1/warehouses/{id}/stock/{product_id}", json!([{"bearer": ["staff"]}])),
+        ("delete", "/v1/customers/{id}", json!([{"bearer": ["admin"]}])),
+        ("get", "/v1/api-keys", json!([{"bearer": ["admin"]}])),
+    ] {
+        let operation = &document["paths"][path][method];
+        assert!(operation.is_object(), "{method} {path}");
+        assert_eq!(operation["security"], security, "{method} {path}");
+        let has_role = security.as_array().is_some_and(|all| all.len() == 1);
+        if has_role {
+            let responses = &operation["responses"];
+            assert!(
+                responses["401"].is_object() && responses["403"].is_object(),
+                "{method} {path}"
+            );
+        }
     }
 }
 
@@ -186,11 +222,11 @@ fn who_asks_and_what_callers_bring_follow_from_the_route() {
     let probe = operation("/livez", "get");
     assert!(probe["security"].is_null() && probe["responses"]["429"].is_null(), "{probe}");
     let read = operation("/v1/products", "get");
-    assert_eq!(read["security"], serde_json::json!([{}, {"bearer": []}]));
+    assert_eq!(read["security"], json!([{}, {"bearer": []}]));
     assert!(read["responses"]["401"].is_object() && read["responses"]["403"].is_null(), "{read}");
     assert!(takes(&read, "Stockade-Min-Position") && !takes(&read, "Idempotency-Key"), "{read}");
     let write = operation("/v1/products", "post");
-    assert_eq!(write["security"], serde_json::json!([{"bearer": []}]));
+    assert_eq!(write["security"], json!([{"bearer": ["staff"]}]));
     for status in ["401", "403", "409", "429"] {
         assert!(write["responses"][status].is_object(), "{status}: {write}");
     }

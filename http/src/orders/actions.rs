@@ -37,6 +37,7 @@ pub(crate) struct PaymentBody {
     method: Option<String>,
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 
@@ -51,6 +52,7 @@ pub(crate) struct CancelBody {
     reason: Option<String>,
     #[schema(value_type = Option<Vec<LineBody>>, min_items = 1, max_items = 2000)]
     lines: Option<Vec<LineBody>>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) struct ShipmentBody {
     carrier: Option<String>,
     #[schema(value_type = Option<kinds::Text>)]
     tracking: Option<String>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 
@@ -77,6 +80,7 @@ pub(crate) struct ShipmentBody {
     examples(json!({}))
 )]
 pub(crate) struct DeliverBody {
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 
@@ -93,6 +97,7 @@ pub(crate) struct ReturnBody {
     #[schema(value_type = Option<kinds::Text>)]
     #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 
@@ -105,6 +110,7 @@ pub(crate) struct ReturnBody {
 pub(crate) struct StatusBody {
     #[schema(value_type = kinds::OrderStatus)]
     status: String,
+    #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
 }
 

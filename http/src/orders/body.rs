@@ -51,6 +51,7 @@ pub(crate) struct PlaceOrderBody {
     reference: Option<String>,
     metadata: Option<Texts>,
     /// Of a row of a batch.
+    #[schema(ignore)]
     pub(super) idempotency_key: Option<String>,
 }
 

@@ -2,9 +2,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use stockade_actors::Engine;
 use stockade_domain::{
-    CustomerId, OrderId, ProductId, Quantity, ShopId, WarehouseId, order::Order,
+    CustomerId, OrderId, ProductId, Quantity, ShopId, WarehouseId, account::AccountId, order::Order,
 };
-
 use utoipa::ToSchema;
 
 use super::{
@@ -29,7 +28,7 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = OrderDetail,
-    examples(json!({"order_id": 1, "line": 1, "placed_at": "2026-01-31T12:00:00.000Z", "status": "paid", "customer": null, "shop": {"id": 1, "name": "main"}, "product": {"id": 1, "sku": "MUG-BLUE", "name": "Mug, blue"}, "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "total_price": "25.00", "currency": "USD", "allocations": [{"warehouse_id": 1, "warehouse": "main", "quantity": 2}]}))
+    examples(json!({"order_id": 1, "line": 1, "placed_at": "2026-01-31T12:00:00.000Z", "status": "paid", "customer": {"id": 1, "name": "Ada", "email": "ada@example.com"}, "shop": {"id": 1, "name": "main"}, "product": {"id": 1, "sku": "MUG-BLUE", "name": "Mug, blue"}, "quantity": 2, "unit_price": "12.50", "line_total": "25.00", "total_price": "25.00", "currency": "USD", "allocations": [{"warehouse_id": 1, "warehouse": "main", "quantity": 2}]}))
 )]
 pub(crate) struct Detail {
     #[schema(value_type = kinds::Id)]
@@ -60,8 +59,10 @@ pub(crate) struct Detail {
 struct CustomerView {
     #[schema(value_type = kinds::Id)]
     id: CustomerId,
-    name: Option<String>,
-    email: Option<String>,
+    #[schema(value_type = Option<String>)]
+    name: Option<Box<str>>,
+    #[schema(value_type = Option<String>)]
+    email: Option<Box<str>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -104,9 +105,11 @@ struct Allocated {
     quantity: Quantity,
 }
 
-/// Who bought. There are no accounts yet to know more than the id.
-fn customer(_: &Engine, id: CustomerId) -> CustomerView {
-    CustomerView { id, name: None, email: None }
+/// Who bought; no more than the id of one who is erased, or who is kept elsewhere.
+fn customer(engine: &Engine, id: CustomerId) -> CustomerView {
+    let account = engine.account(AccountId::Customer(id));
+    let person = account.and_then(|account| engine.personal(&account)).unwrap_or_default();
+    CustomerView { id, name: person.name, email: person.email }
 }
 
 /// A line of an order in the list's order, and the first of its lines that was not shown yet.

@@ -46,6 +46,7 @@ pub(crate) struct NewProductBody {
     reference: Option<String>,
     metadata: Option<Texts>,
     /// Of a row of a batch.
+    #[schema(ignore)]
     pub(super) idempotency_key: Option<String>,
 }
 

@@ -40,3 +40,23 @@ fn an_order_shows_its_note_until_its_customer_is_erased() {
     let error = &late["errors"][0];
     assert_eq!((&error["pointer"], &error["code"]), (&json!("/customer_id"), &late["code"]));
 }
+
+#[test]
+fn the_joined_view_says_who_bought_until_he_is_erased() {
+    let server = Server::start();
+    server.product("1.00", 10);
+    let grace = json!({"name": "Grace", "email": "Grace@example.com"});
+    server.post("/v1/customers", grace.to_string()).is(201);
+    for customer in [json!(1), json!(null)] {
+        let body = json!({"product_id": 1, "quantity": 1, "customer_id": customer});
+        server.post("/v1/orders", body.to_string()).is(201);
+    }
+    let customers = || {
+        let rows = server.get("/v1/order-details").is(200)["data"].clone();
+        [0, 1].map(|row| rows[row]["customer"].clone())
+    };
+    let shown = json!({"id": 1, "name": "Grace", "email": "Grace@example.com"});
+    assert_eq!(customers(), [shown, json!(null)]);
+    server.delete("/v1/customers/1").is(204);
+    assert_eq!(customers(), [json!({"id": 1, "name": null, "email": null}), json!(null)]);
+}
