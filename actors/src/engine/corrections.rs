@@ -13,7 +13,7 @@ impl Engine {
     /// Corrects one or many stocks: all of them or none.
     ///
     /// # Errors
-    /// [`Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
+    /// [`stockade_domain::Refusal::InsufficientStock`] when a stock would go below zero or below what is reserved.
     #[doc = include_str!("../../docs/adjust.md")]
     pub async fn adjust(&self, request: Adjust) -> Result<Adjusted, Error> {
         let first = request.deltas.first().map(|delta| delta.stock.product);
