@@ -37,6 +37,7 @@ use May::{A, Any, C, Own, P, Person, S};
 /// The contract's table. Ids in paths are those of things of the first customer.
 const TABLE: &[(&str, &str, May)] = &[
     ("GET", "/livez", Any),
+    ("GET", "/openapi.json", Any),
     ("GET", "/readyz", Any),
     ("GET", "/healthz", Any),
     ("GET", "/errors/{code}", Any),
