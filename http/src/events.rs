@@ -64,6 +64,7 @@ pub(crate) struct CloudEvent<'a, D> {
     position: String,
     /// Another: who did it, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     who: Option<String>,
     data: D,
 }

@@ -24,7 +24,7 @@ pub(crate) struct Word {
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Health,
-    examples(json!({"status": "ready", "version": "0.1.0", "clock_frozen": false, "events": 42, "work_under_way": 0, "open_workflows": 0, "deadlines": 1, "orders_expired": 0, "expiry_lag_ms_max": 0, "checkpoint_position": 40, "checkpoint_broken": false}))
+    examples(json!({"status": "ready", "version": "0.1.0", "clock_frozen": false, "events": 42, "work_under_way": 0, "open_workflows": 0, "deadlines": 1, "idempotency_keys": 12, "idempotency_keys_dropped": 0, "orders_expired": 0, "expiry_lag_ms_max": 0, "checkpoint_position": 40, "checkpoint_broken": false}))
 )]
 pub(crate) struct Health {
     status: &'static str,

@@ -268,7 +268,11 @@ fn spell(components: &mut Components) {
         one_of.examples = std::mem::take(&mut whole.examples);
         for (required, absent) in spellings {
             let mut spelled = whole.clone();
-            spelled.properties.retain(|name, _| !absent.contains(&name.as_str()));
+            // Null is as good as nothing there.
+            for name in absent.iter().filter(|name| whole.properties.contains_key(**name)) {
+                let null = Object::with_type(SchemaType::Type(Type::Null));
+                spelled.properties.insert((*name).to_owned(), null.into());
+            }
             spelled.required = required.iter().map(|name| (*name).to_owned()).collect();
             spelled.title = Some(format!("{name} by {}", required.join(", ")));
             one_of.items.push(Schema::Object(spelled).into());

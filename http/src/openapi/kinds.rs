@@ -345,6 +345,7 @@ fn fault() -> Value {
         "properties": {
             "pointer": {"type": "string", "description": "Where in the body, as a JSON pointer (RFC 6901)."},
             "parameter": {"type": "string", "description": "Which parameter of the query."},
+            "header": {"type": "string", "description": "Which header."},
             "code": code(),
             "detail": {"type": "string"},
             "product_id": id,
