@@ -6,7 +6,7 @@ import schemathesis
 
 # Codes about things as they are now.
 PRESENT = {
-    "amount_too_large", "currency_mismatch", "cursor_invalid", "overpayment", "product_archived", "product_not_sold_here",
+    "amount_too_large", "currency_mismatch", "cursor_invalid", "idempotency_key_reused", "overpayment", "product_archived", "product_not_sold_here",
 }
 
 # Rules between two fields, between a field and its currency, and bytes, which JSON Schema does not count.
@@ -38,6 +38,8 @@ RULES = re.compile(
     r"|a name, an e-mail address or a username"
     r"|must be changed in a request of its own"
     r"|API keys already"
+    # A position is of one server.
+    r"|of this server's journal"
 )
 
 
