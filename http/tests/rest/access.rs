@@ -41,7 +41,6 @@ const TABLE: &[(&str, &str, May)] = &[
     ("GET", "/readyz", Any),
     ("GET", "/healthz", Any),
     ("GET", "/errors/{code}", Any),
-    ("GET", "/openapi.json", Any),
     ("GET", "/.well-known/jwks.json", Any),
     ("POST", "/test/clock", A),
     ("POST", "/register", Any),
