@@ -11,10 +11,10 @@ use stockade_domain::{
 };
 
 use super::stocks::{take, undo};
-use crate::{Error, lane::Lane, read::ReadSide, stock::TakeFor};
+use crate::{Error, crowd::Place, lane::Lane, read::ReadSide, stock::TakeFor};
 
-/// Rounds of planning before a line counts as short. Each refusal lowers what is expected of a stock, so that more rounds than
-/// this mean stocks that change faster than they can be asked.
+/// Rounds of planning, beside one for each warehouse, before a line counts as short. Each refusal lowers what is expected of a stock,
+/// so that more rounds than this mean stocks that change faster than they can be asked.
 const ROUNDS_MAX: usize = 16;
 
 /// Placing is the first workflow of its owner.
@@ -41,9 +41,9 @@ const ORDERLY_ATTEMPTS_MAX: usize = 3;
 
 /// Reserves all that is wanted, or nothing: where each want's units come from.
 ///
-/// When it fails while other workflows held takes that they may have undone since, it is tried again when all of those have ended,
-/// one stock after the other in the order of their ids, and asking the stocks alone: of orders that each hold what the others
-/// need, one gets through. Whoever waits holds nothing, so that nobody waits for each other.
+/// When what is missing could be what other workflows hold and may yet undo, or have undone since, it is tried again when all of those
+/// have ended, one stock after the other in the order of their ids, and asking the stocks alone: of orders that each hold what the
+/// others need, one gets through. Whoever waits holds nothing, so that nobody waits for each other.
 pub(super) async fn reserve(
     lane: &Rc<Lane>,
     wants: &[Want],
@@ -51,10 +51,12 @@ pub(super) async fn reserve(
     let takes: usize = wants.iter().map(|want| want.demands.len()).sum();
     let mut orderly_attempts = 0;
     loop {
-        let place = lane.shared.crowd.enter(takes > 1);
-        let done = attempt(lane, wants, orderly_attempts > 0).await;
-        let may_change = matches!(done, Err(Short::Lines(..))) && place.has_others();
-        if !may_change || orderly_attempts == ORDERLY_ATTEMPTS_MAX {
+        let mut place = lane.shared.crowd.enter(takes > 1);
+        let done = attempt(lane, &mut place, wants, orderly_attempts > 0).await;
+        let Err(Short::Lines(_, shortages)) = &done else { return done };
+        let is_held_by_others =
+            |short: &Shortage| place.may_be_freed(short.product) >= short.wanted - short.available;
+        if orderly_attempts == ORDERLY_ATTEMPTS_MAX || !shortages.iter().all(is_held_by_others) {
             return done;
         }
         place.others_leave().await;
@@ -64,6 +66,7 @@ pub(super) async fn reserve(
 
 async fn attempt(
     lane: &Rc<Lane>,
+    place: &mut Place<'_>,
     wants: &[Want],
     in_order: bool,
 ) -> Result<Vec<Vec<Allocation>>, Short> {
@@ -74,11 +77,12 @@ async fn attempt(
         known: FxHashMap::default(),
         in_order,
     };
-    let done = attempt.run(lane).await;
+    let done = attempt.run(lane, place).await;
     match done {
         Ok(()) => Ok(attempt.granted),
         Err(short) => {
             let all = (0..wants.len()).flat_map(|want| attempt.takes(want)).collect();
+            place.give_back();
             undo(lane, all).await.map_err(Short::Failed)?;
             Err(short)
         }
@@ -106,12 +110,14 @@ struct Planned {
 }
 
 impl Attempt<'_> {
-    async fn run(&mut self, lane: &Rc<Lane>) -> Result<(), Short> {
-        for _ in 0..ROUNDS_MAX {
+    async fn run(&mut self, lane: &Rc<Lane>, place: &mut Place<'_>) -> Result<(), Short> {
+        let warehouses = self.wants.iter().map(|want| want.candidates.len()).max();
+        for _ in 0..ROUNDS_MAX + warehouses.unwrap_or(0) {
             let mut planned = self.plan(&lane.shared.read)?;
             if planned.is_empty() {
                 return Ok(());
             }
+            place.ask(planned.iter().map(|one| (one.key.product, one.allocation.quantity)));
             let answers = if self.in_order {
                 planned.sort_by_key(|planned| planned.key);
                 let mut answers = Vec::with_capacity(planned.len());
@@ -124,7 +130,7 @@ impl Attempt<'_> {
             } else {
                 join_all(planned.iter().map(|planned| self.ask(lane, planned))).await
             };
-            self.settle(lane, planned, answers).await?;
+            self.settle(lane, place, planned, answers).await?;
         }
         let missing = |(open, want): (&Vec<Demand>, &Want)| !open.is_empty() && !want.partial;
         let Some(want) = self.open.iter().zip(self.wants).position(missing) else {
@@ -178,6 +184,7 @@ impl Attempt<'_> {
     async fn settle(
         &mut self,
         lane: &Rc<Lane>,
+        place: &mut Place<'_>,
         planned: Vec<Planned>,
         answers: Vec<Result<Result<(), Quantity>, Error>>,
     ) -> Result<(), Short> {
@@ -204,6 +211,7 @@ impl Attempt<'_> {
             .into_iter()
             .filter(|want| self.wants[*want].sourcing.rule == Rule::SingleWarehouse)
         {
+            place.give_back();
             undo(lane, self.takes(want)).await.map_err(Short::Failed)?;
             self.granted[want].clear();
             self.open[want].clone_from(&self.wants[want].demands);
