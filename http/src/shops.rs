@@ -180,15 +180,14 @@ impl<'a> From<&'a Arc<Shop>> for ShopView<'a> {
     }
 }
 
-impl SourcingBody {
-    fn over(&self, before: Sourcing) -> Sourcing {
-        let rule = self.rule.map_or(before.rule, |rule| match rule {
-            RuleBody::Priority => Rule::Priority,
-            RuleBody::MostStock => Rule::MostStock,
-            RuleBody::Nearest => Rule::Nearest,
-            RuleBody::SingleWarehouse => Rule::SingleWarehouse,
-        });
-        Sourcing { rule, split_lines: self.split_lines.unwrap_or(before.split_lines) }
+impl From<RuleBody> for Rule {
+    fn from(rule: RuleBody) -> Self {
+        match rule {
+            RuleBody::Priority => Self::Priority,
+            RuleBody::MostStock => Self::MostStock,
+            RuleBody::Nearest => Self::Nearest,
+            RuleBody::SingleWarehouse => Self::SingleWarehouse,
+        }
     }
 }
 
@@ -258,7 +257,10 @@ pub(crate) async fn create(
             None => default_currency(&acting)?,
         },
         payment_deadline_ms: body.payment_deadline_seconds.map_or(PAYMENT_DEADLINE_MS_DEFAULT, ms),
-        sourcing: body.sourcing.map_or(sourcing, |body| body.over(sourcing)),
+        sourcing: body.sourcing.map_or(sourcing, |body| Sourcing {
+            rule: body.rule.map_or(sourcing.rule, Rule::from),
+            split_lines: body.split_lines.unwrap_or(sourcing.split_lines),
+        }),
         warehouses: None,
     };
     let shop = acting.create_shop(new).await.map_err(locating(plain))?;
@@ -290,7 +292,8 @@ pub(crate) async fn patch(
         name: body.name,
         currency: body.currency.map(|Code(currency)| currency),
         payment_deadline_ms: body.payment_deadline_seconds.map(ms),
-        sourcing: body.sourcing.map(|sourcing| sourcing.over(now.sourcing)),
+        rule: body.sourcing.as_ref().and_then(|sourcing| sourcing.rule).map(Rule::from),
+        split_lines: body.sourcing.and_then(|sourcing| sourcing.split_lines),
         warehouses: None,
     };
     let shop = change_shop(&acting, &now, &expected, change).await?;

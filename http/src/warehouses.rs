@@ -235,14 +235,12 @@ pub(crate) async fn patch(
     let now = find(&acting, *id)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version);
-    let moved = body.latitude != Patch::Absent || body.longitude != Patch::Absent;
-    let before = now.place_e6.map(|(north, east)| (f64::from(north) / 1e6, f64::from(east) / 1e6));
-    let latitude = body.latitude.optional().unwrap_or(before.map(|(north, _)| north));
-    let longitude = body.longitude.optional().unwrap_or(before.map(|(_, east)| east));
+    let e6 = |degrees: Patch<f64>| degrees.optional().map(|degrees| degrees.map(millionths));
     let change = WarehouseChange {
         name: body.name,
         country: body.country.optional(),
-        place_e6: if moved { Some(place(latitude, longitude)?) } else { None },
+        latitude_e6: e6(body.latitude),
+        longitude_e6: e6(body.longitude),
         active: body.status.map(|status| status == Status::Active),
     };
     change_warehouse(&req, &acting, &now, &expected, change).await

@@ -9,7 +9,7 @@ use stockade_domain::{
     catalogue::{NewWarehouse, ProductChange, ShopChange, StockDelta, WarehouseChange},
     holder::HoldStatus,
     order::{Details, OrderCommand, OrderEvent, PlaceOrder, Status},
-    sourcing::{Rule, Sourcing},
+    sourcing::Rule,
     stock::StockCommand,
     transfer::{TransferCommand, TransferStatus},
 };
@@ -134,8 +134,7 @@ fn one_warehouse_gives_everything_when_the_shop_says_so() {
         [(a, 5), (b, 5)].map(|(p, delta)| StockDelta { stock: StockKey::new(far, p), delta });
     let adjust = Adjust { deltas: deltas.into(), reason: Reason::Received, reference: None };
     wait(engine.adjust(adjust)).unwrap();
-    let sourcing = Sourcing { rule: Rule::SingleWarehouse, split_lines: false };
-    let change = ShopChange { sourcing: Some(sourcing), ..Default::default() };
+    let change = ShopChange { rule: Some(Rule::SingleWarehouse), ..Default::default() };
     wait(engine.change_shop(SHOP, None, change)).unwrap();
     let order = wait(engine.place_order(order_of(&[(a, 2), (b, 2)]))).unwrap();
     assert!(order.placed.allocations.iter().all(|allocation| allocation.warehouse == far));

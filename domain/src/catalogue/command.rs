@@ -2,7 +2,10 @@ use std::collections::BTreeSet;
 
 use super::{Attributes, StockDelta};
 use crate::limits::PAYMENT_DEADLINE_MS_DEFAULT;
-use crate::{Amount, Currency, ProductId, Quantity, ShopId, WarehouseId, sourcing::Sourcing};
+use crate::{
+    Amount, Currency, ProductId, Quantity, ShopId, WarehouseId,
+    sourcing::{Rule, Sourcing},
+};
 
 /// What can be asked of the catalogue.
 #[doc = include_str!("../../docs/catalogue_command.md")]
@@ -130,8 +133,10 @@ pub struct ShopChange {
     pub currency: Option<Currency>,
     /// A new payment deadline, in milliseconds.
     pub payment_deadline_ms: Option<u64>,
-    /// A new way to choose warehouses.
-    pub sourcing: Option<Sourcing>,
+    /// Another rule by which warehouses are chosen.
+    pub rule: Option<Rule>,
+    /// Whether one line may come from several warehouses.
+    pub split_lines: Option<bool>,
     /// Other warehouses, in order; an empty list means every one again.
     pub warehouses: Option<Vec<WarehouseId>>,
 }
@@ -156,8 +161,10 @@ pub struct WarehouseChange {
     pub name: Option<String>,
     /// Another country; `Some(None)` removes it.
     pub country: Option<Option<String>>,
-    /// Another place; `Some(None)` removes it.
-    pub place_e6: Option<Option<(i32, i32)>>,
+    /// Degrees north, in millionths; `Some(None)` removes it.
+    pub latitude_e6: Option<Option<i32>>,
+    /// Degrees east, in millionths; `Some(None)` removes it. Half a place is refused.
+    pub longitude_e6: Option<Option<i32>>,
     /// Open or closed for new reservations.
     pub active: Option<bool>,
 }

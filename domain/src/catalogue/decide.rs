@@ -235,7 +235,7 @@ impl Catalogue {
         let before = self.warehouse(id)?;
         check_version(expected, before.version)?;
         let mut warehouse = Warehouse::clone(before);
-        change.apply(&mut warehouse);
+        change.apply(&mut warehouse)?;
         check_warehouse(&warehouse)?;
         if warehouse == **before {
             return Ok(None);
@@ -279,7 +279,8 @@ impl ShopChange {
         set(self.name.as_deref().map(Into::into), &mut shop.name);
         set(self.currency, &mut shop.currency);
         set(self.payment_deadline_ms, &mut shop.payment_deadline_ms);
-        set(self.sourcing, &mut shop.sourcing);
+        set(self.rule, &mut shop.sourcing.rule);
+        set(self.split_lines, &mut shop.sourcing.split_lines);
         if let Some(warehouses) = &self.warehouses {
             shop.warehouses = (!warehouses.is_empty()).then(|| warehouses.clone());
         }
@@ -287,13 +288,26 @@ impl ShopChange {
 }
 
 impl WarehouseChange {
-    fn apply(&self, warehouse: &mut Warehouse) {
+    fn apply(&self, warehouse: &mut Warehouse) -> Result<(), Refusal> {
         set(self.name.as_deref().map(Into::into), &mut warehouse.name);
-        set(self.place_e6, &mut warehouse.place_e6);
+        let (mut north, mut east) = warehouse.place_e6.unzip();
+        set(self.latitude_e6, &mut north);
+        set(self.longitude_e6, &mut east);
+        warehouse.place_e6 = match (north, east) {
+            (Some(north), Some(east)) => Some((north, east)),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(Refusal::invalid("longitude", "is needed beside latitude"));
+            }
+            (None, Some(_)) => {
+                return Err(Refusal::invalid("latitude", "is needed beside longitude"));
+            }
+        };
         set(self.active, &mut warehouse.active);
         if let Some(country) = &self.country {
             warehouse.country = country.as_deref().map(Into::into);
         }
+        Ok(())
     }
 }
 

@@ -97,7 +97,8 @@ impl World {
                 let rule = rules[usize::from(*rule) % rules.len()];
                 let warehouses = warehouses.iter().copied().map(WarehouseId).collect();
                 let change = ShopChange {
-                    sourcing: Some(Sourcing { rule, split_lines: *split }),
+                    rule: Some(rule),
+                    split_lines: Some(*split),
                     warehouses: Some(warehouses),
                     ..ShopChange::default()
                 };

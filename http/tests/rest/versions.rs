@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_executor::block_on;
+use serde_json::json;
 use stockade_actors::Context;
 use stockade_domain::{CustomerId, OrderId, Who, order::OrderCommand};
 use stockade_http::HttpConfig;
@@ -55,6 +56,42 @@ fn of_two_with_one_etag_exactly_one_wins() {
             _ => [r#"{"safety_stock": 3}"#, r#"{"safety_stock": 4}"#],
         };
         race(&server, "PATCH", "/v1/warehouses/1/stock/1", policies);
+    }
+}
+
+/// Two patches of different fields at one moment, without a version: both hold.
+#[test]
+fn changes_of_different_fields_never_undo_each_other() {
+    let server = Arc::new(Server::start());
+    let start = r#"{"name": "b", "latitude": 0, "longitude": 0}"#;
+    server.post("/v1/warehouses", start).is(201);
+    let both = |path: &'static str, bodies: [String; 2]| {
+        let barrier = Arc::new(Barrier::new(2));
+        let callers = bodies.map(|body| {
+            let (server, barrier) = (server.clone(), barrier.clone());
+            thread::spawn(move || {
+                barrier.wait();
+                server.send("PATCH", path, &[], Some(&body)).is(200)
+            })
+        });
+        callers.into_iter().for_each(|caller| drop(caller.join().unwrap()));
+        server.get(path).is(200)
+    };
+    for round in 1..=30 {
+        let halves = ["latitude", "longitude"].map(|half| format!(r#"{{"{half}": {round}}}"#));
+        let place = both("/v1/warehouses/2", halves);
+        let degrees = json!(f64::from(round));
+        assert_eq!((&place["latitude"], &place["longitude"]), (&degrees, &degrees));
+        let rule = if round % 2 == 0 { "priority" } else { "most_stock" };
+        let split = round % 2 == 0;
+        let shop = both(
+            "/v1/shops/1",
+            [
+                format!(r#"{{"sourcing": {{"rule": "{rule}"}}}}"#),
+                format!(r#"{{"sourcing": {{"split_lines": {split}}}}}"#),
+            ],
+        );
+        assert_eq!(shop["sourcing"], json!({"rule": rule, "split_lines": split}));
     }
 }
 

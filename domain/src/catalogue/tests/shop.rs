@@ -75,7 +75,8 @@ fn a_change_names_what_changes_and_leaves_the_rest() {
         name: Some("renamed".into()),
         currency: Some(Currency::JPY),
         payment_deadline_ms: Some(5_000),
-        sourcing: Some(sourcing),
+        rule: Some(sourcing.rule),
+        split_lines: Some(sourcing.split_lines),
         ..drawing_from(&[2])
     };
     let after = world().and(change_shop(1, None, all.clone()));
@@ -85,6 +86,10 @@ fn a_change_names_what_changes_and_leaves_the_rest() {
     let shop = after.state().shop(ShopId(1)).unwrap();
     assert_eq!((shop.name.as_ref(), shop.currency, shop.version), ("again", Currency::JPY, 3));
     assert_eq!((shop.payment_deadline_ms, shop.sourcing), (5_000, sourcing));
+    let by_distance = ShopChange { rule: Some(Rule::Nearest), ..Default::default() };
+    let after = after.and(change_shop(1, None, by_distance));
+    let half = Sourcing { rule: Rule::Nearest, ..sourcing };
+    assert_eq!(after.state().shop(ShopId(1)).unwrap().sourcing, half, "each half is for itself");
 }
 
 #[test]

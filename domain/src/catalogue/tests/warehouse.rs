@@ -8,6 +8,10 @@ fn active(active: bool) -> WarehouseChange {
     WarehouseChange { active: Some(active), ..Default::default() }
 }
 
+fn at(north: Option<i32>, east: Option<i32>) -> WarehouseChange {
+    WarehouseChange { latitude_e6: Some(north), longitude_e6: Some(east), ..Default::default() }
+}
+
 #[test]
 fn fields_out_of_range_are_refused_by_name() {
     let in_country =
@@ -45,20 +49,29 @@ fn opening_and_closing_has_its_own_event_and_a_repeat_has_none() {
 
 #[test]
 fn a_change_names_what_changes_and_leaves_the_rest() {
-    let place_e6 = Some(Some((1, 2)));
-    let country = Some(Some("NO".into()));
-    let placed = WarehouseChange { place_e6, country, ..Default::default() };
+    let placed = WarehouseChange { country: Some(Some("NO".into())), ..at(Some(1), Some(2)) };
     let given = world().and(change_warehouse(1, None, placed));
     let renamed = WarehouseChange { name: Some("renamed".into()), ..Default::default() };
     let given = given.and(change_warehouse(1, None, renamed));
     let found = given.state().warehouse(WarehouseId(1)).unwrap();
     assert_eq!((found.name.as_ref(), found.place_e6, found.version), ("renamed", Some((1, 2)), 3));
     assert_eq!(found.country.as_deref(), Some("NO"));
-    let nowhere =
-        WarehouseChange { place_e6: Some(None), country: Some(None), ..Default::default() };
+    let nowhere = WarehouseChange { country: Some(None), ..at(None, None) };
     let given = given.and(change_warehouse(1, None, nowhere));
     let found = given.state().warehouse(WarehouseId(1)).unwrap();
     assert_eq!((found.place_e6, &found.country), (None, &None));
+}
+
+#[test]
+fn each_half_of_a_place_changes_for_itself_but_half_a_place_is_none() {
+    let north = |north| WarehouseChange { latitude_e6: Some(north), ..Default::default() };
+    let half = change_warehouse(1, None, north(Some(5)));
+    world().when(half).invalid("longitude");
+    let given = world().and(change_warehouse(1, None, at(Some(1), Some(2))));
+    let moved = given.and(change_warehouse(1, None, north(Some(5))));
+    assert_eq!(moved.state().warehouse(WarehouseId(1)).unwrap().place_e6, Some((5, 2)));
+    moved.when(change_warehouse(1, None, north(None))).invalid("latitude");
+    moved.when(change_warehouse(1, None, north(Some(90_000_001)))).invalid("latitude");
 }
 
 #[test]
