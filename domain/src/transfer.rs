@@ -25,14 +25,30 @@ pub struct Transfer {
     pub missing: Quantity,
     /// Units that went back to where they left.
     pub restocked: Quantity,
+    /// Why units did not come, in order.
+    pub discrepancies: Vec<Discrepancy>,
     /// Whether it was cancelled.
     pub cancelled: bool,
+    /// Why it was cancelled.
+    pub cancel_reason: Option<Box<str>>,
     /// The number of its next workflow.
     pub next_step: Step,
     /// Counts its events.
     pub version: u32,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// Units that were dispatched and did not come in.
+#[doc = include_str!("../docs/discrepancy.md")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discrepancy {
+    /// How many.
+    pub quantity: Quantity,
+    /// Why.
+    pub reason: Box<str>,
+    /// When it was found.
+    pub at: Timestamp,
 }
 
 /// How a transfer began.
@@ -175,7 +191,9 @@ impl Transfer {
             received,
             missing: 0,
             restocked: 0,
+            discrepancies: Vec::new(),
             cancelled: false,
+            cancel_reason: None,
             next_step: 1,
             version: 1,
             updated_at,
@@ -275,16 +293,20 @@ impl Transfer {
             TransferEvent::Dispatched(dispatched) => {
                 *self = Self::new(Dispatched::clone(dispatched))
             }
-            TransferEvent::Received { step, received, missing, at, .. } => {
+            TransferEvent::Received { step, received, missing, reason, at, .. } => {
                 self.received += received;
                 self.missing += missing;
+                if let Some(reason) = reason.clone() {
+                    self.discrepancies.push(Discrepancy { quantity: *missing, reason, at: *at });
+                }
                 self.next_step = step + 1;
                 self.updated_at = *at;
             }
-            TransferEvent::Cancelled { step, quantity, restock, at, .. } => {
+            TransferEvent::Cancelled { step, quantity, restock, reason, at, .. } => {
                 let place = if *restock { &mut self.restocked } else { &mut self.missing };
                 *place += quantity;
                 self.cancelled = true;
+                self.cancel_reason.clone_from(reason);
                 self.next_step = step + 1;
                 self.updated_at = *at;
             }

@@ -50,7 +50,7 @@ use crate::{
         orders::OrderView<'static>, orders::Detail, events::OrderEvent, orders::PlanView, orders::Results<'static>,
         reservations::HoldView<'static>,
         stock::RowView, stock::Explanation, adjustments::AdjustmentView, adjustments::Results,
-        transfers::TransferView,
+        transfers::TransferView<'static>,
         warehouses::WarehouseView<'static>,
         shops::ShopView<'static>, shops::SetWarehousesBody, shops::WarehousesView,
         events::Event, feed::Data<'static>, events::EventOrder, events::EventProduct, feed::HoldData,

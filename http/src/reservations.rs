@@ -130,7 +130,11 @@ impl<'a> From<&'a Hold> for HoldView<'a> {
                 HoldStatus::Converted(order) => Some(order),
                 _ => None,
             },
-            shortfalls: lines().filter_map(short).collect(),
+            // What a hold gave back when it ended is not what it came short of.
+            shortfalls: match hold.status {
+                HoldStatus::Active => lines().filter_map(short).collect(),
+                _ => Vec::new(),
+            },
             lines: lines().map(line).collect(),
             allocations,
             expires_at: Time(hold.expires_at),

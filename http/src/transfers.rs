@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, NewTransfer};
 use stockade_domain::{
     ProductId, Quantity, TransferId, WarehouseId,
-    transfer::{Transfer, TransferCommand, TransferStatus},
+    transfer::{Discrepancy, Transfer, TransferCommand, TransferStatus},
 };
 use utoipa::ToSchema;
 
@@ -30,9 +30,9 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Transfer,
-    examples(json!({"id": 1, "status": "in_transit", "product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 10, "in_transit": 10, "received": 0, "missing": 0, "restocked": 0, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
+    examples(json!({"id": 1, "status": "in_transit", "product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 10, "in_transit": 10, "received": 0, "missing": 0, "restocked": 0, "discrepancies": [], "cancel_reason": null, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z", "version": 1}))
 )]
-pub(crate) struct TransferView {
+pub(crate) struct TransferView<'a> {
     #[schema(value_type = kinds::Id)]
     id: TransferId,
     #[schema(value_type = kinds::TransferStatus)]
@@ -53,15 +53,35 @@ pub(crate) struct TransferView {
     missing: Quantity,
     #[schema(value_type = kinds::Count)]
     restocked: Quantity,
+    discrepancies: Vec<DiscrepancyView<'a>>,
+    cancel_reason: Option<&'a str>,
     created_at: Time,
     updated_at: Time,
     #[schema(value_type = kinds::Version)]
     version: u32,
 }
 
-impl From<&Transfer> for TransferView {
-    fn from(transfer: &Transfer) -> Self {
+/// Units that did not come in, and why.
+#[derive(Serialize, ToSchema)]
+#[schema(
+    as = Discrepancy,
+    examples(json!({"quantity": 1, "reason": "broken on the road", "at": "2026-01-31T12:00:00.000Z"}))
+)]
+struct DiscrepancyView<'a> {
+    #[schema(value_type = kinds::Quantity)]
+    quantity: Quantity,
+    reason: &'a str,
+    at: Time,
+}
+
+impl<'a> From<&'a Transfer> for TransferView<'a> {
+    fn from(transfer: &'a Transfer) -> Self {
         let dispatched = &transfer.dispatched;
+        let discrepancy = |found: &'a Discrepancy| DiscrepancyView {
+            quantity: found.quantity,
+            reason: &found.reason,
+            at: Time(found.at),
+        };
         Self {
             id: dispatched.id,
             status: name(transfer.status()),
@@ -73,6 +93,8 @@ impl From<&Transfer> for TransferView {
             received: transfer.received,
             missing: transfer.missing,
             restocked: transfer.restocked,
+            discrepancies: transfer.discrepancies.iter().map(discrepancy).collect(),
+            cancel_reason: transfer.cancel_reason.as_deref(),
             created_at: Time(dispatched.at),
             updated_at: Time(transfer.updated_at),
             version: transfer.version,
@@ -123,7 +145,7 @@ pub(crate) struct ReceiveBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(
-    as = Discrepancy,
+    as = NewDiscrepancy,
     examples(json!({"quantity": 1, "reason": "broken on the road"}))
 )]
 struct DiscrepancyBody {
@@ -155,7 +177,7 @@ fn find(engine: &Engine, id: u64) -> Result<Transfer, Problem> {
 #[utoipa::path(
     post, path = "/warehouses/transfer", tag = "transfers", summary = "Moves stock to another warehouse, at once or by road",
     request_body = NewTransferBody,
-    responses(Made<TransferView>, Conflict),
+    responses(Made<TransferView<'static>>, Conflict),
 )]
 pub(crate) async fn create(
     req: HttpRequest,
@@ -197,7 +219,7 @@ pub(crate) fn done(req: &HttpRequest, transfer: &Transfer) -> HttpResponse {
         ("warehouse_id" = kinds::Id, Query, description = "From or to this warehouse."),
         ("status" = kinds::TransferStatus, Query, description = "In this state."),
     ),
-    responses(Many<TransferView>),
+    responses(Many<TransferView<'static>>),
 )]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
@@ -227,7 +249,7 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 /// `GET /transfers/{id}`.
 #[utoipa::path(
     get, path = "/transfers/{id}", tag = "transfers", summary = "One transfer",
-    responses(One<TransferView>),
+    responses(One<TransferView<'static>>),
 )]
 pub(crate) async fn get(
     req: HttpRequest,
@@ -243,7 +265,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     post, path = "/transfers/{id}/receive", tag = "transfers", summary = "Puts what arrived into the stock",
     params(IfMatch), request_body = ReceiveBody,
-    responses(Done<TransferView>, Conflict),
+    responses(Done<TransferView<'static>>, Conflict),
 )]
 pub(crate) async fn receive(
     req: HttpRequest,
@@ -262,7 +284,7 @@ pub(crate) async fn receive(
 #[utoipa::path(
     post, path = "/transfers/{id}/cancel", tag = "transfers", summary = "Gives up what is still on the road",
     params(IfMatch), request_body = CancelBody,
-    responses(Done<TransferView>, Conflict),
+    responses(Done<TransferView<'static>>, Conflict),
 )]
 pub(crate) async fn cancel(
     req: HttpRequest,

@@ -75,12 +75,15 @@ fn what_is_on_the_road_is_received_in_parts_or_called_back() {
         (&rest["status"], &rest["missing"], &rest["received"]),
         (&json!("completed"), &json!(1), &json!(3))
     );
+    let found = &rest["discrepancies"][0];
+    assert_eq!((&found["quantity"], &found["reason"]), (&json!(1), &json!("fell off")));
     assert_eq!((on_hand(&server, 1), on_hand(&server, 2)), ((6, 0), (3, 0)));
     receive(first, "{}").problem(409, "transfer_closed");
     let second = send();
     let back =
         server.post(&format!("/v1/transfers/{second}/cancel"), r#"{"reason": "wrong"}"#).is(200);
     assert_eq!((&back["status"], &back["restocked"]), (&json!("cancelled"), &json!(4)));
+    assert_eq!((&back["cancel_reason"], &back["discrepancies"]), (&json!("wrong"), &json!([])));
     let third = send();
     let lost =
         server.post(&format!("/v1/transfers/{third}/cancel"), r#"{"restock": false}"#).is(200);

@@ -75,6 +75,7 @@ fn a_hold_becomes_an_order() {
     assert_eq!(order["lines"][0]["allocations"], json!([{"warehouse_id": 1, "quantity": 4}]));
     let converted = server.get(&format!("/v1/reservations/{first}")).is(200);
     assert_eq!((&converted["status"], &converted["order_id"]), (&json!("converted"), &order["id"]));
+    assert_eq!(converted["shortfalls"], json!([]), "it never came short of anything");
     server.delete(&format!("/v1/reservations/{first}")).problem(409, "reservation_converted");
     let problem = server.post("/v1/orders", &body).problem(409, "reservation_converted");
     assert_eq!(problem["errors"][0]["pointer"], "/reservation_ids/0");
