@@ -43,6 +43,15 @@ impl Engine {
         self.shared().read.stock_row_as_of(key, at)
     }
 
+    /// The last event of the catalogue: as long as it stays, products, shops and warehouses are what they were.
+    #[doc = include_str!("../../docs/catalogue_position.md")]
+    #[must_use]
+    pub fn catalogue_position(&self) -> Sequence {
+        // The position moves with the catalogue, under its lock.
+        let _catalogue = self.catalogue();
+        self.shared().read.catalogue_at()
+    }
+
     /// A product as it was right after the event at `at`; nothing before there was one. It reads one record of the journal if the
     /// product has changed since.
     ///

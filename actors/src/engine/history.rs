@@ -6,7 +6,7 @@ use stockade_domain::{
     Event, OrderId, Origin, Quantity, Refusal, ReservationId, Sequence, Timestamp, TransferId,
     account::{Account, AccountEvent},
     adjustment::AdjustmentEvent,
-    catalogue::{CatalogueEvent, Product},
+    catalogue::{CatalogueEvent, Product, Shop, Warehouse},
     holder::{Hold, HoldEvent},
     open::{Part, part},
     order::{Order, OrderEvent},
@@ -42,8 +42,10 @@ pub enum FirstAnswer {
         /// Units that could be ordered of all active warehouses.
         available: Quantity,
     },
-    /// A shop or warehouse, as it was then.
-    Catalogue(CatalogueThing),
+    /// A shop, as it was then.
+    Shop(Arc<Shop>),
+    /// A warehouse, as it was then.
+    Warehouse(Arc<Warehouse>),
     /// A stock's counts, as they were right after the command.
     Stock(StockRow),
 }
@@ -137,7 +139,8 @@ impl Engine {
                 let (on_hand, available) = self.product_stock_as_of(product.id, at, given);
                 FirstAnswer::Product { product, on_hand, available }
             }
-            other => FirstAnswer::Catalogue(other),
+            CatalogueThing::Shop(shop) => FirstAnswer::Shop(shop),
+            CatalogueThing::Warehouse(warehouse) => FirstAnswer::Warehouse(warehouse),
         }
     }
 
