@@ -193,7 +193,8 @@ impl<K: Copy + Eq + Hash, const N: usize> Past<K, N> {
 
 impl<const N: usize> Default for History<N> {
     fn default() -> Self {
-        Self { pieces: Vec::new(), last: 0, counts: [0; N], written: 0, dirty: false }
+        // Most things never have a second piece.
+        Self { pieces: Vec::with_capacity(1), last: 0, counts: [0; N], written: 0, dirty: false }
     }
 }
 
@@ -351,6 +352,22 @@ mod tests {
             assert_eq!(past.take_dirty().len(), 1);
         }
         assert_eq!(*past.things.get(&1).unwrap(), *back.things.get(&1).unwrap());
+    }
+
+    #[test]
+    fn a_change_of_a_hot_stock_takes_few_bytes() {
+        let past = Past::<u8, 6>::default();
+        let mut counts = [1_000_000, 0, 5, 0, 0, 1];
+        for number in 0..10_000 {
+            // Reserved, then shipped.
+            counts[1] += 2;
+            past.note(1, number * 90, counts);
+            (counts[0], counts[1], counts[5]) = (counts[0] - 2, counts[1] - 2, counts[5] + 1);
+            past.note(1, number * 90 + 40, counts);
+        }
+        let history = past.things.get(&1).unwrap();
+        let bytes: usize = history.pieces.iter().map(|p| size_of_val(p) + p.later.capacity()).sum();
+        assert!(bytes <= 20_000 * 6, "{} bytes a change", bytes as f64 / 20_000.0);
     }
 
     #[test]
