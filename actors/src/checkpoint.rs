@@ -36,9 +36,15 @@ enum Kind {
     AccountsRest = b'n',
     /// Idempotency keys, a page a run.
     Keys = b'k',
+    /// The past of a stock, a piece a page.
+    PastStocks = b'x',
+    /// Of a warehouse.
+    PastWarehouses = b'y',
+    /// Of a product.
+    PastProducts = b'z',
     /// The open table, leases and the catalogue's position: one page. Pages of another layout than today's have another letter
-    /// here (`r` was the first), so that they are not misread.
-    Rest = b'R',
+    /// here (`r` was the first, `R` the last without a past), so that they are not misread.
+    Rest = b'E',
 }
 
 impl Kind {
@@ -64,6 +70,9 @@ impl Kind {
             Self::AccountsRest,
             Self::Clock,
             Self::Keys,
+            Self::PastStocks,
+            Self::PastWarehouses,
+            Self::PastProducts,
             Self::Rest,
         ];
         let kind = all.into_iter().find(|known| *known as u8 == *kind)?;

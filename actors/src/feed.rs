@@ -2,8 +2,7 @@
 //!
 //! An order or a transfer as of then is folded from its own events, which the read side knows the places of: the work is bounded
 //! by what can happen to one order, whatever the length of the journal. Catalogue events and the first event of a hold carry the
-//! whole thing. What a stock had in all at an old event is not known without everything before it, so its events say what they
-//! changed.
+//! whole thing. A stock's events say what they changed; what it had in all then, [`Engine::stock_as_of`] knows.
 
 use rustc_hash::FxHashMap;
 use stockade_domain::{

@@ -22,7 +22,7 @@ use crate::{
     },
     problem::Problem,
     refusals::{Named, Request, explain, locating, plain},
-    replay::{Rows, of_rows},
+    replay::{First, Rows, of_rows},
     time::Time,
 };
 
@@ -330,7 +330,7 @@ async fn each(
         requests.push((Adjust { deltas: vec![row.delta()], reason, reference }, key));
     }
     let answers = acting.adjust_many(requests).await.map_err(locating(plain))?;
-    let Rows { answers, replayed } = Rows::read(acting, answers, first).await?;
+    let Rows { answers, replayed } = Rows::read(acting, answers, |_| None, first).await?;
     let show = |((at, row), answer): ((usize, &RowBody), Result<Adjusted, Error>)| match answer {
         Ok(adjusted) => Row { status: 201, adjustment: Some(adjusted.into()), error: None },
         Err(error) => {
@@ -345,9 +345,9 @@ async fn each(
     Ok(of_rows(replayed, answer::ok(&Results { results })))
 }
 
-fn first(first: FirstAnswer) -> Option<Adjusted> {
+fn first(first: First) -> Option<Adjusted> {
     match first {
-        FirstAnswer::Adjusted(AdjustmentEvent::Adjusted(adjusted)) => Some(*adjusted),
+        First::Other(FirstAnswer::Adjusted(AdjustmentEvent::Adjusted(adjusted))) => Some(*adjusted),
         _ => None,
     }
 }

@@ -42,6 +42,8 @@ fn caller(req: &HttpRequest) -> Option<Who> {
 pub(crate) struct Acting {
     engine: Engine,
     context: Context,
+    /// Where the catalogue was when the request came.
+    catalogue: Sequence,
 }
 
 /// What is known of a row of a batch.
@@ -78,7 +80,8 @@ impl FromRequest for Acting {
         let context = Context { who, key, expected: None };
         let engine = state.engine.by(context);
         req.extensions_mut().insert(Begun(wrong.map_or_else(|| Ok(engine.clone()), Err)));
-        ready(Ok(Self { engine, context }))
+        let catalogue = engine.catalogue_position();
+        ready(Ok(Self { engine, context, catalogue }))
     }
 }
 
@@ -97,6 +100,41 @@ impl Acting {
         self.engine.by(Context { expected, ..self.context })
     }
 
+    /// Where this request's command was decided, which has just been answered; nothing without a key or an effect. What is shown
+    /// around its thing is shown as of there, so that a retry is told the same.
+    pub(crate) fn done_at(&self) -> Option<Sequence> {
+        self.row_done_at(self.context.key)
+    }
+
+    /// The same of one row of a batch, under its key.
+    pub(crate) fn row_done_at(&self, key: Option<IdempotencyKey>) -> Option<Sequence> {
+        match self.engine.by(Context { key, ..self.context }).check_key() {
+            Err(Error::AlreadyDone { at }) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The same for what shows only names around its thing, and took them before it asks: as long as nothing in the catalogue has
+    /// changed since the request came, they are those of the decision.
+    pub(crate) fn done_at_other_names(&self) -> Option<Sequence> {
+        self.row_done_at_other_names(self.context.key)
+    }
+
+    /// The same of one row of a batch, under its key.
+    pub(crate) fn row_done_at_other_names(&self, key: Option<IdempotencyKey>) -> Option<Sequence> {
+        let others = self.engine.catalogue_position() != self.catalogue;
+        if others { self.row_done_at(key) } else { None }
+    }
+
+    /// The key of the row at this place of a batch: its own, or one that follows from the batch's.
+    pub(crate) fn row_key(
+        &self,
+        row: usize,
+        own: Option<IdempotencyKey>,
+    ) -> Option<IdempotencyKey> {
+        own.or_else(|| self.context.key.map(|key| key.of_row(row)))
+    }
+
     /// What is known of the row at this place of a batch, under its own key or one that follows from the batch's. What is wrong with
     /// its own key is the row's problem.
     ///
@@ -108,7 +146,7 @@ impl Acting {
         own: Option<IdempotencyKey>,
         place: &str,
     ) -> Result<Result<Known, Problem>, Problem> {
-        let key = own.or_else(|| self.context.key.map(|key| key.of_row(row)));
+        let key = self.row_key(row, own);
         match self.engine.by(Context { key, ..self.context }).check_key() {
             Ok(()) => Ok(Ok(Known::New(key))),
             Err(Error::AlreadyDone { at }) => Ok(Ok(Known::Done(at))),

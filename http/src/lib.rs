@@ -26,6 +26,7 @@ mod accounts;
 mod adjustments;
 mod answer;
 mod api_keys;
+mod as_of;
 mod auth;
 mod caller;
 mod client;

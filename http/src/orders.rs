@@ -6,6 +6,7 @@ mod body;
 mod details;
 mod history;
 mod list;
+mod named;
 mod plan;
 mod view;
 
@@ -15,6 +16,7 @@ use stockade_domain::{OrderId, order::Order};
 
 use crate::{
     answer::{self, Cached},
+    as_of::AsOf,
     caller::Caller,
     command::Acting,
     extract::Input,
@@ -25,6 +27,7 @@ use crate::{
     problem::Problem,
     query::Params,
     refusals::locating,
+    replay,
     state::Shared,
 };
 pub(crate) use actions::{
@@ -36,6 +39,7 @@ use body::PlaceOrderBody;
 pub(crate) use details::{__path_details, Detail, details};
 pub(crate) use history::{__path_history, history};
 pub(crate) use list::{__path_list, list};
+pub(crate) use named::NamedOrder;
 pub(crate) use plan::{__path_plan, PlanView, plan};
 pub(crate) use view::OrderView;
 
@@ -54,7 +58,7 @@ pub(crate) async fn place(
     let (request, names) = body.valid()?.alone()?.into_request(&acting, caller)?;
     let order = acting.place_order(request).await;
     let order = order.map_err(locating(|named| names.locate(named)))?;
-    Ok(done(&req, &acting, &order))
+    done(&req, &acting, order).await
 }
 
 /// `GET /orders/{id}`: as it is, or as it was.
@@ -69,15 +73,17 @@ pub(crate) async fn get(
     caller: Caller,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
-    let mut order = find(&state.engine, caller, *id)?;
+    let engine = &state.engine;
+    let order = find(engine, caller, *id)?;
     let mut params = Params::of(&req);
-    let as_of = history::AsOf::take(&state.engine, &mut params);
+    let as_of = AsOf::take(engine, &mut params);
     params.finish()?;
-    if let Some(as_of) = as_of {
-        order = history::at(&state.engine, order.id(), as_of).await?;
-    }
-    let view = OrderView::of(&state.engine, &order);
-    Ok(answer::seen(&req, order.version, Cached::Never, &view))
+    let order = match as_of {
+        Some(as_of) => history::at(engine, order.id(), as_of).await?,
+        None => NamedOrder::now(engine, order),
+    };
+    let view = OrderView::named(engine, &order);
+    Ok(answer::seen(&req, order.order.version, Cached::Never, &view))
 }
 
 /// An order that the caller may see. Of another's he learns no more than of one that never was.
@@ -86,8 +92,17 @@ fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Order, Problem> {
     order.ok_or_else(|| Problem::not_found("order", id))
 }
 
-/// The answer to a command about an order.
-pub(crate) fn done(req: &HttpRequest, engine: &Engine, order: &Order) -> HttpResponse {
-    let view = OrderView::of(engine, order);
-    answer::done(req, format_args!("/orders/{}", order.id()), &view)
+/// The answer to a command about an order. Under a key it names products as a retry will: as they were called at the decision.
+async fn done(req: &HttpRequest, acting: &Acting, order: Order) -> Result<HttpResponse, Problem> {
+    let order = NamedOrder::now(acting, order);
+    match acting.done_at_other_names() {
+        Some(at) => replay::answer(req, at).await,
+        None => Ok(show(req, acting, &order)),
+    }
+}
+
+/// The answer to a command about an order that came to this.
+pub(crate) fn show(req: &HttpRequest, engine: &Engine, order: &NamedOrder) -> HttpResponse {
+    let view = OrderView::named(engine, order);
+    answer::done(req, format_args!("/orders/{}", order.order.id()), &view)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use stockade_actors::{Engine, Error};
-use stockade_domain::{ProductId, Refusal, WarehouseId, catalogue::Product};
+use stockade_domain::{ProductId, Quantity, Refusal, WarehouseId, catalogue::Product};
 
 use crate::{
     answer::{self, Cached},
@@ -23,6 +23,7 @@ use crate::{
     problem::{Code, Problem},
     query::Params,
     refusals::locating,
+    replay,
     state::Shared,
 };
 pub(crate) use batch::{__path_change_many, Results, change_many};
@@ -70,7 +71,7 @@ pub(crate) async fn create(
     let (new, shops) = body.valid()?.alone()?.into_new(engine)?;
     let created = engine.create_product(new).await;
     let product = created.map_err(locating(body::locate(&shops)))?;
-    Ok(done(&req, engine, &product))
+    done(&req, engine, &product).await
 }
 
 /// `PUT /products/{id}`.
@@ -133,13 +134,13 @@ pub(crate) async fn archive(
     let version = expected.check(now.version)?;
     let archived = engine.archive_product(now.id, version).await;
     let product = archived.map_err(|error| expected.explain(error, Problem::from))?;
-    Ok(done(&req, engine, &product))
+    done(&req, engine, &product).await
 }
 
 /// Changes a product by what `change` makes of the version that is there.
 async fn change(
     req: &HttpRequest,
-    engine: &Engine,
+    engine: &Acting,
     mut now: Arc<Product>,
     expected: &Expected,
     change: impl Fn(&Product) -> Result<Change, Problem>,
@@ -159,7 +160,7 @@ async fn change(
         }
         let changed = engine.change_product(now.id, Some(now.version), wanted.change).await;
         let error = match changed {
-            Ok(product) => return Ok(done(req, engine, &product)),
+            Ok(product) => return done(req, engine, &product).await,
             Err(error) => error,
         };
         match error {
@@ -175,9 +176,25 @@ async fn change(
     Err(expected.stale(now.version))
 }
 
-/// The answer to a command about a product.
-pub(crate) fn done(req: &HttpRequest, engine: &Engine, product: &Arc<Product>) -> HttpResponse {
-    let view = ProductView::of(engine, product, None);
+/// The answer to a command about a product. Under a key it says what a retry will be told: what there was at the decision.
+async fn done(
+    req: &HttpRequest,
+    acting: &Acting,
+    product: &Product,
+) -> Result<HttpResponse, Problem> {
+    match acting.done_at() {
+        Some(at) => replay::answer(req, at).await,
+        None => Ok(show(req, product, acting.product_stock(product.id, None))),
+    }
+}
+
+/// The answer to a command about a product that came to this, with so many on hand and available.
+pub(crate) fn show(
+    req: &HttpRequest,
+    product: &Product,
+    stock: (Quantity, Quantity),
+) -> HttpResponse {
+    let view = ProductView::with(product, stock);
     answer::done_tagged(req, format_args!("/products/{}", product.id), product.version, &view)
 }
 

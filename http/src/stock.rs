@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Cached},
+    as_of::AsOf,
     command::Acting,
     etag::Expected,
     extract::Input,
@@ -19,9 +20,10 @@ use crate::{
         kinds,
     },
     page::Page,
-    problem::Problem,
+    problem::{Code, Problem},
     query::Params,
     refusals::{Named, locating},
+    replay,
     state::Shared,
 };
 use explain::in_the_way;
@@ -136,6 +138,13 @@ fn find(engine: &Engine, place: &Place) -> Result<StockKey, Problem> {
     Ok(StockKey::new(warehouse, product))
 }
 
+/// 404: one of its two is younger.
+fn there_was_no(key: StockKey) -> Problem {
+    let StockKey { product, warehouse } = key;
+    let detail = format!("there was no product {product}, or no warehouse {warehouse}, then");
+    Problem::new(StatusCode::NOT_FOUND, Code::NotFound, detail)
+}
+
 /// `GET /stock`.
 #[utoipa::path(
     get, path = "/stock", tag = "stock", summary = "A page of stock rows, by product and warehouse",
@@ -175,9 +184,10 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
     Ok(page.answer(&req, &rows, position, RowView::from))
 }
 
-/// `GET /warehouses/{id}/stock/{product_id}`.
+/// `GET /warehouses/{id}/stock/{product_id}`: as it is, or as it was.
 #[utoipa::path(
-    get, path = "/warehouses/{id}/stock/{product_id}", tag = "stock", summary = "The stock of one product in one warehouse",
+    get, path = "/warehouses/{id}/stock/{product_id}", tag = "stock", summary = "The stock of one product in one warehouse, as it is or as it was",
+    params(("as_of" = kinds::AsOf, Query, description = "As it was then, at this moment or after this event.")),
     responses(One<RowView>),
 )]
 pub(crate) async fn get(
@@ -186,8 +196,16 @@ pub(crate) async fn get(
     place: Place,
 ) -> Result<HttpResponse, Problem> {
     let key = find(&state.engine, &place)?;
-    Params::of(&req).finish()?;
-    let row = state.engine.stock(key);
+    let mut params = Params::of(&req);
+    let as_of = AsOf::take(&state.engine, &mut params);
+    params.finish()?;
+    let row = match as_of {
+        None => state.engine.stock(key),
+        Some(as_of) => {
+            let at = as_of.position(&state.engine).await?;
+            state.engine.stock_as_of(key, at).ok_or_else(|| there_was_no(key))?
+        }
+    };
     Ok(answer::seen(&req, row.version, Cached::Never, &RowView::from(&row)))
 }
 
@@ -206,7 +224,7 @@ pub(crate) async fn recount(
     let key = find(&acting, &place)?;
     let RecountBody { on_hand, reason, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
-    change(&acting, key, &expected, StockCommand::Recount { on_hand, reason }).await
+    change(&req, &acting, key, &expected, StockCommand::Recount { on_hand, reason }).await
 }
 
 /// `PATCH /warehouses/{id}/stock/{product_id}`: the policy.
@@ -225,10 +243,11 @@ pub(crate) async fn set_policy(
     let PolicyBody { safety_stock, backorder_limit, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
     let command = StockCommand::SetPolicy { safety_stock, backorder_limit };
-    change(&acting, key, &expected, command).await
+    change(&req, &acting, key, &expected, command).await
 }
 
 async fn change(
+    req: &HttpRequest,
     acting: &Acting,
     key: StockKey,
     expected: &Expected,
@@ -242,11 +261,16 @@ async fn change(
         error => locating(crate::refusals::plain)(error),
     };
     let changed = engine.change_stock(key, command).await;
-    Ok(done(&changed.map_err(|error| expected.explain(error, explain))?))
+    let row = changed.map_err(|error| expected.explain(error, explain))?;
+    match acting.done_at() {
+        // What a retry will be told: its warehouse's status is that of the decision, too.
+        Some(at) => replay::answer(req, at).await,
+        None => Ok(show(&row)),
+    }
 }
 
-/// The answer to a command about a stock.
-pub(crate) fn done(row: &StockRow) -> HttpResponse {
+/// The answer to a command about a stock that came to this.
+pub(crate) fn show(row: &StockRow) -> HttpResponse {
     answer::tagged(StatusCode::OK, row.version, &RowView::from(row))
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn load(store: &StateStore, read: &ReadSide, keys: &Keys) -> Result<(
     catalogue.put_into(&mut read.catalogue.write());
     accounts.put_into(&mut read.accounts.write());
     restore_entries(read);
+    read.past.settle();
     keys.restore(runs);
     read.applied.store(store.position(), Ordering::Release);
     read.snapshot_at.store(store.position(), Ordering::Release);
@@ -113,6 +114,9 @@ fn load_page(
                 entries: FxHashMap::default(),
             };
         }),
+        Kind::PastStocks => read.past.stocks.restore(number, decode(value)?)?,
+        Kind::PastWarehouses => read.past.warehouses.restore(number, decode(value)?)?,
+        Kind::PastProducts => read.past.products.restore(number, decode(value)?)?,
         Kind::Products => catalogue.products.extend(decode::<Vec<Arc<Product>>>(value)?),
         Kind::Shops => catalogue.shops = decode(value)?,
         Kind::Warehouses => catalogue.warehouses = decode(value)?,

@@ -25,7 +25,7 @@ use stockade_storage::StateStore;
 use super::{Counts, Kind, STOCK_PAGE_PRODUCTS, accounts::AccountPages};
 use crate::{
     keys::{self, Keys},
-    read::{CatalogueDirt, PAGE_IDS, Page, ReadSide, Recorded},
+    read::{CatalogueDirt, PAGE_IDS, Page, Pieces, ReadSide, Recorded},
     shared::Shared,
 };
 
@@ -39,6 +39,9 @@ pub(crate) struct Snapshot {
     transfers: Pages<Recorded<Transfer>>,
     adjustments: Pages<AdjustmentEvent>,
     stocks: Vec<(u64, Vec<Counts>)>,
+    past_stocks: Pieces<StockKey>,
+    past_warehouses: Pieces<WarehouseId>,
+    past_products: Pieces<ProductId>,
     products: Vec<(u64, Vec<Arc<Product>>)>,
     shops: Option<Vec<Arc<Shop>>>,
     warehouses: Option<Vec<Arc<Warehouse>>>,
@@ -70,6 +73,9 @@ impl Snapshot {
             transfers: read.transfers.take_dirty(),
             adjustments: read.adjustments.take_dirty(),
             stocks: dirty_stocks(read),
+            past_stocks: read.past.stocks.take_dirty(),
+            past_warehouses: read.past.warehouses.take_dirty(),
+            past_products: read.past.products.take_dirty(),
             products: product_pages.into_iter().map(|page| (page, products_of(page))).collect(),
             shops: shops.then(|| catalogue.shops_after(0).cloned().collect()),
             warehouses: warehouses.then(|| catalogue.warehouses_after(0).cloned().collect()),
@@ -94,6 +100,9 @@ impl Snapshot {
         encode_pages(&mut pages, Kind::Transfers, &self.transfers);
         encode_pages(&mut pages, Kind::Adjustments, &self.adjustments);
         encode_pages(&mut pages, Kind::Stocks, &self.stocks);
+        encode_pages(&mut pages, Kind::PastStocks, &self.past_stocks);
+        encode_pages(&mut pages, Kind::PastWarehouses, &self.past_warehouses);
+        encode_pages(&mut pages, Kind::PastProducts, &self.past_products);
         encode_pages(&mut pages, Kind::Products, &self.products);
         encode_pages(&mut pages, Kind::Shops, &self.shops.map(|shops| (0, shops)));
         encode_pages(&mut pages, Kind::Warehouses, &self.warehouses.map(|places| (0, places)));

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use stockade_domain::{
-    Event, OrderId, Origin, Refusal, ReservationId, Sequence, Timestamp, TransferId,
+    Event, OrderId, Origin, Quantity, Refusal, ReservationId, Sequence, Timestamp, TransferId,
     account::{Account, AccountEvent},
     adjustment::AdjustmentEvent,
+    catalogue::{CatalogueEvent, Product, Shop, Warehouse},
     holder::{Hold, HoldEvent},
+    open::{Part, part},
     order::{Order, OrderEvent},
+    stock::Give,
     transfer::Transfer,
 };
 
@@ -30,10 +33,20 @@ pub enum FirstAnswer {
     Adjusted(AdjustmentEvent),
     /// An account as it was then; what is personal in it is opened as ever.
     Account(Arc<Account>),
-    /// A product, shop or warehouse, as it was then.
-    Catalogue(CatalogueThing),
-    /// A stock, as it is *now*: what was set is in the journal, but what was on hand and reserved around it moves with every
-    /// order and is kept for no moment but this one.
+    /// A product as it was then, with what there was of it right after the command.
+    Product {
+        /// The product.
+        product: Arc<Product>,
+        /// Units on hand in all warehouses.
+        on_hand: Quantity,
+        /// Units that could be ordered of all active warehouses.
+        available: Quantity,
+    },
+    /// A shop, as it was then.
+    Shop(Arc<Shop>),
+    /// A warehouse, as it was then.
+    Warehouse(Arc<Warehouse>),
+    /// A stock's counts, as they were right after the command.
     Stock(StockRow),
 }
 
@@ -66,7 +79,7 @@ impl Engine {
     }
 
     /// What the command whose decision is at `at` answered: of [`Error::AlreadyDone`]. Rebuilt from the journal, so it is as it
-    /// was then, whatever happened since; only a stock's row is not.
+    /// was right after the decision and what the decision gives, whatever happened since.
     ///
     /// # Errors
     /// There is no such decision, or the journal cannot be read.
@@ -91,8 +104,11 @@ impl Engine {
                 self.transfer_at(event.transfer(), at + 1).map(FirstAnswer::Transfer)
             }
             Event::Adjustment(event) => Ok(FirstAnswer::Adjusted(event.clone())),
-            Event::Catalogue(event) => Ok(FirstAnswer::Catalogue(workflow::thing(event))),
-            Event::Stock(event) => Ok(FirstAnswer::Stock(self.stock(event.stock()))),
+            Event::Catalogue(event) => Ok(self.thing_of(at + u64::from(covers), event)),
+            Event::Stock(event) => {
+                let row = self.stock_as_of(event.stock(), at + u64::from(covers));
+                row.map(FirstAnswer::Stock).ok_or_else(none)
+            }
             Event::Account(
                 AccountEvent::Registered(account)
                 | AccountEvent::Updated(account)
@@ -104,6 +120,27 @@ impl Engine {
             Event::Account(_) | Event::IdsLeased { .. } | Event::Clock(_) | Event::Origin(_) => {
                 Err(none())
             }
+        }
+    }
+
+    /// What a change of the catalogue is about, as it was after its group, which ends at `at`. A product is shown with what its
+    /// event gives to a stock: whatever else happened before it was given is not the command's.
+    fn thing_of(&self, at: Sequence, event: &CatalogueEvent) -> FirstAnswer {
+        let gives = match part(&event.clone().into()) {
+            Part::Decided(_, _, gives) => gives,
+            _ => Vec::new(),
+        };
+        let given = gives.into_iter().find_map(|(key, give)| match give {
+            Give::Plus { quantity } => Some((key, quantity)),
+            _ => None,
+        });
+        match workflow::thing(event) {
+            CatalogueThing::Product(product) => {
+                let (on_hand, available) = self.product_stock_as_of(product.id, at, given);
+                FirstAnswer::Product { product, on_hand, available }
+            }
+            CatalogueThing::Shop(shop) => FirstAnswer::Shop(shop),
+            CatalogueThing::Warehouse(warehouse) => FirstAnswer::Warehouse(warehouse),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The engine: what embedders hold.
 
 mod accounts;
+mod as_of;
 mod commands;
 mod corrections;
 mod frees;

@@ -17,12 +17,17 @@ impl ReadSide {
     pub(crate) fn apply(&self, sequence: Sequence, event: &Event) {
         self.open.lock().apply(sequence, event);
         match event {
-            Event::Stock(event) => self.apply_stock(event),
+            Event::Stock(event) => self.apply_stock(sequence, event),
             Event::Order(event) => self.apply_order(sequence, event),
             Event::Hold(event) => self.apply_hold(sequence, event),
             Event::Catalogue(event) => {
-                self.catalogue.write().evolve(event);
+                // First: whoever sees the catalogue finds in its past at least as much.
+                self.past.note_catalogue(sequence, event);
+                let mut catalogue = self.catalogue.write();
+                catalogue.evolve(event);
+                // Under the lock: whoever sees the catalogue finds its position at or after what he sees.
                 self.set_catalogue_at(sequence);
+                drop(catalogue);
                 self.dirty_catalogue.lock().note(event);
             }
             Event::Transfer(event) => self.apply_transfer(sequence, event),
@@ -42,10 +47,11 @@ impl ReadSide {
         self.applied.store(sequence, Ordering::Release);
     }
 
-    fn apply_stock(&self, event: &StockEvent) {
+    fn apply_stock(&self, sequence: Sequence, event: &StockEvent) {
         let key = event.stock();
         if let Some(mut stock) = self.stocks.get_mut(&key) {
             stock.evolve(event);
+            self.past.note_stock(key, sequence, &stock);
             let entry = event.freed().filter(|entry| !stock.entries.contains_key(entry));
             drop(stock);
             if let Some(entry) = entry {
@@ -53,7 +59,9 @@ impl ReadSide {
             }
         } else {
             self.new_stock(key);
-            self.stocks.entry(key).or_default().evolve(event);
+            let mut stock = self.stocks.entry(key).or_default();
+            stock.evolve(event);
+            self.past.note_stock(key, sequence, &stock);
         }
         self.dirty_stocks.lock().insert(key);
     }

@@ -4,7 +4,7 @@ use rustc_hash::FxHasher;
 use serde::Serialize;
 use stockade_domain::StockKey;
 
-use super::ReadSide;
+use super::{ReadSide, past::Piece};
 
 impl ReadSide {
     /// A hash of everything that is committed, the same however it came to be: live, by full replay, or from a checkpoint.
@@ -28,6 +28,18 @@ impl ReadSide {
                 (stock.on_hand, stock.reserved, stock.safety_stock, stock.incoming, stock.version);
             sum.add("stock", product.0, &(warehouse, counts, stock.backorder_limit, entries));
         }
+        self.past.stocks.visit(|StockKey { product, warehouse }, pieces| {
+            let pieces: Vec<_> = pieces.iter().map(Piece::parts).collect();
+            sum.add("past of a stock", product.0, &(warehouse, pieces));
+        });
+        self.past.warehouses.visit(|warehouse, pieces| {
+            let pieces: Vec<_> = pieces.iter().map(Piece::parts).collect();
+            sum.add("past of a warehouse", warehouse.0, &pieces);
+        });
+        self.past.products.visit(|product, pieces| {
+            let pieces: Vec<_> = pieces.iter().map(Piece::parts).collect();
+            sum.add("past of a product", product.0, &pieces);
+        });
         let accounts = self.accounts.read();
         for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {
             let sessions = accounts.sessions(account.id);

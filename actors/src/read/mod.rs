@@ -7,6 +7,7 @@ mod apply;
 mod digest;
 mod index;
 mod live;
+mod past;
 mod query;
 mod table;
 
@@ -33,6 +34,7 @@ use stockade_domain::{
 
 pub(crate) use index::OrderIndex;
 pub use live::{LiveReservation, Reserved};
+pub(crate) use past::{PastSide, Pieces};
 pub use query::{OrderFilter, OrderHistory, StockFilter, StockRow};
 pub(crate) use table::{PAGE_IDS, Page, Table};
 
@@ -46,6 +48,7 @@ pub(crate) struct ReadSide {
     /// The keys of `stocks`, in order, for lists.
     pub(crate) stock_keys: RwLock<BTreeSet<StockKey>>,
     pub(crate) dirty_stocks: Mutex<FxHashSet<StockKey>>,
+    pub(crate) past: PastSide,
     dirty_catalogue: Mutex<CatalogueDirt>,
     pub(crate) accounts: RwLock<Accounts>,
     dirty_accounts: Mutex<AccountsDirt>,

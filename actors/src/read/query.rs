@@ -84,6 +84,21 @@ pub struct OrderHistory {
     pub event: OrderEvent,
 }
 
+impl StockRow {
+    fn new(key: StockKey, stock: &Stock, active: bool) -> Self {
+        Self {
+            key,
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+            safety_stock: stock.safety_stock,
+            incoming: stock.incoming,
+            backorder_limit: stock.backorder_limit,
+            available: if active { stock.available() } else { 0 },
+            version: stock.version,
+        }
+    }
+}
+
 impl OrderFilter {
     fn fits(&self, order: &Order) -> bool {
         let placed = &order.placed;
@@ -107,16 +122,15 @@ impl ReadSide {
             .read_recursive()
             .warehouse(key.warehouse)
             .is_ok_and(|place| place.active);
-        StockRow {
-            key,
-            on_hand: stock.on_hand,
-            reserved: stock.reserved,
-            safety_stock: stock.safety_stock,
-            incoming: stock.incoming,
-            backorder_limit: stock.backorder_limit,
-            available: if active { stock.available() } else { 0 },
-            version: stock.version,
-        }
+        StockRow::new(key, stock, active)
+    }
+
+    /// The counts of a stock right after the event at `at`; nothing before there were its product and its warehouse.
+    pub(crate) fn stock_row_as_of(&self, key: StockKey, at: Sequence) -> Option<StockRow> {
+        let active = self.past.is_active(key.warehouse, at)?;
+        self.past.products.at(key.product, at)?;
+        let stock = self.past.stock(key, at).unwrap_or_default();
+        Some(StockRow::new(key, &stock, active))
     }
 
     /// The counts of the stock with this key.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use stockade_actors::{BatchMode, CatalogueThing, Engine, Error, FirstAnswer, NewTransfer};
+use stockade_actors::{BatchMode, Engine, Error, FirstAnswer, NewTransfer};
 use stockade_domain::{
     Currency, ProductId, StockKey,
     adjustment::{Adjust, AdjustmentEvent, Reason},
-    catalogue::{NewProduct, NewWarehouse, StockDelta},
+    catalogue::{NewProduct, NewWarehouse, ProductChange, StockDelta, WarehouseChange},
     order::Status,
     stock::StockCommand,
     transfer::TransferCommand,
@@ -29,8 +29,7 @@ impl Everything {
         let made = wait(under(engine, 1).create_product(new)).unwrap();
         let thing = made.id;
         let mut everything = Self { thing, answers: Vec::new() };
-        let product = CatalogueThing::Product(made);
-        everything.answers.push(FirstAnswer::Catalogue(product));
+        everything.answers.push(FirstAnswer::Product { product: made, on_hand: 0, available: 0 });
         for number in 2..=11 {
             let answer = everything.command(engine, number).unwrap();
             everything.answers.push(answer);
@@ -113,7 +112,10 @@ impl Everything {
             }
         }
         let archived = wait(engine.archive_product(self.thing, None)).unwrap();
-        assert_ne!(self.answers[0], FirstAnswer::Catalogue(CatalogueThing::Product(archived)));
+        assert_ne!(
+            self.answers[0],
+            FirstAnswer::Product { product: archived, on_hand: 0, available: 0 }
+        );
     }
 }
 
@@ -137,18 +139,53 @@ fn every_kind_of_command_answers_as_it_did_at_first() {
 }
 
 #[test]
-fn a_stock_is_shown_as_it_is_now() {
+fn a_stock_and_a_product_are_shown_as_they_were() {
     let engine = still();
+    second_warehouse(&engine);
+    let there = engine.catalogue().warehouses_after(1).next().unwrap().id;
     let thing = product(&engine, 5);
     let stock = StockKey::new(MAIN, thing);
     let recount = || {
         let command = StockCommand::Recount { on_hand: 7, reason: "counted".into() };
         wait(under(&engine, 1).change_stock(stock, command))
     };
-    assert_eq!(recount().unwrap().on_hand, 7);
+    let counted = recount().unwrap();
+    assert_eq!((counted.on_hand, counted.reserved), (7, 0));
     wait(engine.place_order(order_of(&[(thing, 1)]))).unwrap();
-    assert_eq!(first(&engine, recount()), FirstAnswer::Stock(engine.stock(stock)));
+    assert_eq!(first(&engine, recount()), FirstAnswer::Stock(counted));
     assert_eq!(engine.stock(stock).version, 2, "counted once");
+
+    // The total over two warehouses, with what the command itself brought, or took.
+    let add = |delta| StockDelta { stock: StockKey::new(there, thing), delta };
+    for (number, delta, shown) in [(2, 3, (10, 9)), (3, -2, (8, 7))] {
+        let change = || {
+            let change = ProductChange { recount: Some(add(delta)), ..Default::default() };
+            wait(under(&engine, number).change_product(thing, None, change))
+        };
+        let changed = change().unwrap();
+        let (on_hand, available) = shown;
+        assert_eq!(engine.product_stock(thing, None), shown);
+        wait(engine.adjust(Adjust {
+            deltas: vec![add(100)],
+            reason: Reason::Found,
+            reference: None,
+        }))
+        .unwrap();
+        let answer = FirstAnswer::Product { product: changed, on_hand, available };
+        assert_eq!(first(&engine, change()), answer);
+        wait(engine.adjust(Adjust {
+            deltas: vec![add(-100)],
+            reason: Reason::Lost,
+            reference: None,
+        }))
+        .unwrap();
+    }
+    let archived = wait(under(&engine, 4).archive_product(thing, None)).unwrap();
+    let close = WarehouseChange { active: Some(false), ..Default::default() };
+    wait(engine.change_warehouse(there, None, close)).unwrap();
+    assert_eq!(engine.product_stock(thing, None), (8, 6));
+    let again = first(&engine, wait(under(&engine, 4).archive_product(thing, None)));
+    assert_eq!(again, FirstAnswer::Product { product: archived, on_hand: 8, available: 7 });
 }
 
 #[test]

@@ -130,7 +130,7 @@ async fn command(
     let engine = acting.expecting(expected.check(now.version)?);
     let changed = engine.change_order(now.id(), command).await;
     let order = changed.map_err(|error| expected.explain(error, |error| refused(error, now)))?;
-    Ok(done(req, acting, &order))
+    done(req, acting, order).await
 }
 
 fn refused(error: Error, order: &Order) -> Problem {
@@ -186,7 +186,7 @@ pub(crate) async fn cancel(
         error => refused(error, &now),
     };
     let order = cancelled.map_err(|error| expected.explain(error, explained))?;
-    Ok(done(&req, &acting, &order))
+    done(&req, &acting, order).await
 }
 
 /// 403: the goods may be on their way, and the money is here.
@@ -276,10 +276,10 @@ pub(crate) async fn set_status(
         return Err(refused(illegal(&now, wanted), &now));
     };
     if now.status == wanted {
-        return Ok(done(&req, &acting, &now));
+        return done(&req, &acting, now).await;
     }
     match engine.change_order(now.id(), step).await {
-        Ok(order) => Ok(done(&req, &acting, &order)),
+        Ok(order) => done(&req, &acting, order).await,
         Err(error) => {
             // Somebody else may have come first: then what is asked for is done, or illegal from where the order is now.
             let now = find(&acting, caller, *id)?;
@@ -287,7 +287,7 @@ pub(crate) async fn set_status(
                 stale @ Error::Refused(Refusal::VersionConflict { .. }) => {
                     Err(expected.explain(stale, |error| refused(error, &now)))
                 }
-                Error::Refused(_) if now.status == wanted => Ok(done(&req, &acting, &now)),
+                Error::Refused(_) if now.status == wanted => done(&req, &acting, now).await,
                 Error::Refused(Refusal::OrderAlreadyPaid | Refusal::OrderNotPayable(_)) => {
                     Err(refused(illegal(&now, wanted), &now))
                 }

@@ -1,6 +1,6 @@
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use stockade_actors::{BatchMode, Engine, Error, FirstAnswer};
+use stockade_actors::{BatchMode, Engine, Error};
 use stockade_domain::{
     IdempotencyKey,
     limits::BATCH_ORDERS_MAX,
@@ -9,6 +9,7 @@ use stockade_domain::{
 
 use super::{
     body::{Names, PlaceOrderBody},
+    named::NamedOrder,
     view::OrderView,
 };
 use utoipa::ToSchema;
@@ -22,7 +23,7 @@ use crate::{
     openapi::answers::{Conflict, Done, Expired, Told},
     problem::Problem,
     refusals::{Named, Request, explain, locating},
-    replay::{Rows, of_rows},
+    replay::{self, First, Rows, of_rows},
 };
 
 /// `POST /orders/batch`.
@@ -74,10 +75,10 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(engine: &Engine, answer: Result<&'a Order, &'a Problem>) -> Self {
+    fn of(engine: &Engine, answer: Result<&'a NamedOrder, &'a Problem>) -> Self {
         Self {
             status: answer.map_or_else(|error| error.status().as_u16(), |_| 201),
-            order: answer.ok().map(|order| OrderView::of(engine, order)),
+            order: answer.ok().map(|order| OrderView::named(engine, order)),
             error: answer.err(),
         }
     }
@@ -90,6 +91,7 @@ impl<'a> Row<'a> {
     responses(Told<Results<'static>>, Done<Results<'static>>, Conflict, Expired),
 )]
 pub(crate) async fn place_many(
+    req: HttpRequest,
     acting: Acting,
     caller: Caller,
     body: Input<BatchBody>,
@@ -110,7 +112,7 @@ pub(crate) async fn place_many(
         draft.map_err(|problem| problem.under(&format!("/orders/{at}")))
     });
     match mode {
-        Some(Mode::All) => all(&acting, drafts).await,
+        Some(Mode::All) => all(&req, &acting, drafts).await,
         None | Some(Mode::Each) => each(&acting, drafts.collect()).await,
     }
 }
@@ -126,12 +128,15 @@ async fn each(acting: &Acting, drafts: Vec<Draft>) -> Result<HttpResponse, Probl
             names
         }));
     }
+    let keys: Vec<_> = own_keys(&requests);
     let placed = acting.place_orders_keyed(requests, BatchMode::Each).await;
-    let placed = Rows::read(acting, placed.map_err(locating(in_batch))?, order).await?;
+    let placed = named(acting, placed.map_err(locating(in_batch))?);
+    let done = |row: usize| acting.row_done_at_other_names(acting.row_key(row, keys[row]));
+    let placed = Rows::read(acting, placed, done, order).await?;
     let replayed = placed.replayed;
     let mut placed = placed.answers.into_iter();
     // An order that was not even asked for has its problem already; the others have the engine's answer, in order.
-    let answers: Vec<Result<Order, Problem>> = names
+    let answers: Vec<Result<NamedOrder, Problem>> = names
         .into_iter()
         .enumerate()
         .map(|(at, names)| {
@@ -145,11 +150,13 @@ async fn each(acting: &Acting, drafts: Vec<Draft>) -> Result<HttpResponse, Probl
 }
 
 async fn all(
+    req: &HttpRequest,
     acting: &Acting,
     drafts: impl Iterator<Item = Draft>,
 ) -> Result<HttpResponse, Problem> {
     let (requests, names): (Vec<_>, Vec<_>) =
         drafts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let keys = own_keys(&requests);
     let placed = acting.place_orders_keyed(requests, BatchMode::All).await;
     let placed = placed.map_err(|error| match error {
         // What a part of them came to before is not the answer of all.
@@ -159,21 +166,36 @@ async fn all(
         },
         of_all => locating(in_batch)(of_all),
     })?;
-    let placed = Rows::read(acting, placed, order).await?;
-    let orders: Vec<Order> = placed.answers.into_iter().collect::<Result<_, _>>()?;
+    let placed = named(acting, placed);
+    if let Some(at) = acting.done_at_other_names() {
+        return replay::answer(req, at).await;
+    }
+    let done = |row: usize| acting.row_done_at_other_names(keys[row]);
+    let placed = Rows::read(acting, placed, done, order).await?;
+    let orders: Vec<NamedOrder> = placed.answers.into_iter().collect::<Result<_, _>>()?;
     Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
 }
 
+fn own_keys(requests: &[(PlaceOrder, Option<IdempotencyKey>)]) -> Vec<Option<IdempotencyKey>> {
+    requests.iter().map(|(_, key)| *key).collect()
+}
+
+/// What was placed, by the names of now.
+fn named(engine: &Engine, placed: Vec<Result<Order, Error>>) -> Vec<Result<NamedOrder, Error>> {
+    let name = |order| NamedOrder::now(engine, order);
+    placed.into_iter().map(|placed| placed.map(name)).collect()
+}
+
 /// The answer to a batch of which every order was placed.
-pub(crate) fn all_placed(engine: &Engine, orders: &[Order]) -> HttpResponse {
+pub(crate) fn all_placed(engine: &Engine, orders: &[NamedOrder]) -> HttpResponse {
     let results = orders.iter().map(|order| Row::of(engine, Ok(order))).collect();
     answer::json(StatusCode::CREATED, &Results { results })
 }
 
-fn order(first: FirstAnswer) -> Option<Order> {
+fn order(first: First) -> Option<NamedOrder> {
     match first {
-        FirstAnswer::Order(order) => Some(order),
-        _ => None,
+        First::Orders(mut orders) => orders.pop(),
+        First::Other(_) => None,
     }
 }
 

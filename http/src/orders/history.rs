@@ -4,12 +4,13 @@ use actix_web::{
 };
 use stockade_actors::{Engine, OrderHistory};
 use stockade_domain::{
-    OrderId, Sequence, Timestamp, Who,
+    OrderId, Who,
     order::{Order, OrderEvent},
 };
 
-use super::{find, view::OrderView};
+use super::{find, named::NamedOrder, view::OrderView};
 use crate::{
+    as_of::AsOf,
     caller::Caller,
     events::{self, CloudEvent, Entity, Place, of_order},
     openapi::{
@@ -20,7 +21,6 @@ use crate::{
     problem::Problem,
     query::Params,
     state::Shared,
-    time,
 };
 
 /// One event, with the order as it was after it.
@@ -68,39 +68,17 @@ pub(crate) async fn history(
     ))
 }
 
-/// What `as_of` names: a moment, or a place in the journal.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum AsOf {
-    Time(Timestamp),
-    Sequence(Sequence),
-}
-
-impl AsOf {
-    /// Takes `as_of`; the future is not known.
-    pub(super) fn take(engine: &Engine, params: &mut Params) -> Option<Self> {
-        let wanted = "a moment such as 2026-01-31T12:00:00Z, or a position, and not in the future";
-        params.read("as_of", wanted, |text| {
-            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            if digits {
-                let sequence = text.parse().ok().filter(|known| *known <= engine.position());
-                return sequence.map(Self::Sequence);
-            }
-            time::parse(text).filter(|moment| *moment <= engine.now()).map(Self::Time)
-        })
-    }
-}
-
-/// An order as it was then, if it was there.
-pub(super) async fn at(engine: &Engine, id: OrderId, as_of: AsOf) -> Result<Order, Problem> {
+/// An order as it was then, with its products as they were called, if it was there.
+pub(super) async fn at(engine: &Engine, id: OrderId, as_of: AsOf) -> Result<NamedOrder, Problem> {
+    let at = as_of.position(engine).await?;
     let engine = engine.clone();
-    let events =
-        web::block(move || engine.order_history(id)).await.map_err(Problem::no_thread)??;
-    let known = |step: &Step| match as_of {
-        AsOf::Time(moment) => step.place.at <= moment,
-        AsOf::Sequence(sequence) => step.place.sequence <= sequence,
+    let look = move || {
+        let steps = replay(engine.order_history(id)?).into_iter();
+        let last = steps.take_while(|step| step.place.sequence <= at).last();
+        last.map(|step| NamedOrder::as_of(&engine, step.after, at)).transpose()
     };
-    let last = replay(events).into_iter().take_while(known).last();
-    last.map(|step| step.after).ok_or_else(|| Problem::not_found("order", id.0))
+    let order = web::block(look).await.map_err(Problem::no_thread)??;
+    order.ok_or_else(|| Problem::not_found("order", id.0))
 }
 
 /// The order after each of its events.

@@ -13,6 +13,7 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
+use super::named::{NamedOrder, names};
 use crate::{
     fields::Texts,
     money::{Code, Money},
@@ -20,7 +21,7 @@ use crate::{
     time::Time,
 };
 
-/// An order, as clients read it. What its products are called comes from the catalogue as it is now.
+/// An order, as clients read it.
 pub(crate) struct OrderView<'a> {
     order: &'a Order,
     products: Vec<Option<Arc<Product>>>,
@@ -31,12 +32,17 @@ pub(crate) struct OrderView<'a> {
 }
 
 impl<'a> OrderView<'a> {
-    /// The order with the names of its products.
+    /// The order with its products as they are called now.
     pub(crate) fn of(engine: &Engine, order: &'a Order) -> Self {
-        let catalogue = engine.catalogue();
-        let name = |line: &stockade_domain::order::Line| catalogue.product(line.product).cloned();
-        let products = order.placed.lines.iter().map(name).collect();
+        let products = names(engine, order);
         Self { order, products, details: engine.order_details(order), words: true }
+    }
+
+    /// The order with its products as they are called there.
+    pub(crate) fn named(engine: &Engine, named: &'a NamedOrder) -> Self {
+        let NamedOrder { order, products } = named;
+        let details = engine.order_details(order);
+        Self { order, products: products.clone(), details, words: true }
     }
 
     /// The order as its events show it: no personal data but ids, and nothing that may read differently tomorrow.

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::{
-    Sequence,
+    Quantity, Sequence,
     catalogue::{CatalogueCommand, Product},
     limits::BATCH_ORDERS_MAX,
 };
@@ -23,7 +23,7 @@ use crate::{
     openapi::answers::Done,
     problem::Problem,
     refusals::{Named, Request, explain, locating, plain},
-    replay::{Rows, of_rows},
+    replay::{First, Rows, of_rows},
 };
 
 /// `POST /products/batch`.
@@ -63,10 +63,10 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(engine: &Engine, answer: &'a Result<(u16, Arc<Product>), Problem>) -> Self {
+    fn of(answer: &'a Result<Changed, Problem>) -> Self {
         match answer {
-            Ok((status, product)) => {
-                let product = Some(ProductView::of(engine, product, None));
+            Ok(Changed { status, product, stock }) => {
+                let product = Some(ProductView::with(product, *stock));
                 Self { status: *status, product, error: None }
             }
             Err(error) => {
@@ -74,6 +74,13 @@ impl<'a> Row<'a> {
             }
         }
     }
+}
+
+/// A product that a row made or changed, with what was on hand and available of it.
+struct Changed {
+    status: u16,
+    product: Arc<Product>,
+    stock: (Quantity, Quantity),
 }
 
 /// What a row comes to.
@@ -106,6 +113,7 @@ pub(crate) async fn change_many(
     let mut skus = HashSet::new();
     let mut commands = Vec::with_capacity(rows.len());
     let mut drafts = Vec::with_capacity(rows.len());
+    let mut row_keys = vec![None; rows.len()];
     for (at, (row, own)) in rows.into_iter().zip(keys).enumerate() {
         let twice = row.sku().is_some_and(|sku| !skus.insert(sku.to_owned()));
         let place = format!("/products/{at}");
@@ -123,6 +131,7 @@ pub(crate) async fn change_many(
                 let (command, asked) =
                     draft(&acting, row).map_err(|problem| problem.under(&place))?;
                 commands.push((command, key));
+                row_keys[at] = key;
                 Ok(asked)
             }
         }));
@@ -133,14 +142,18 @@ pub(crate) async fn change_many(
     let answer = |draft: &Result<Draft, Problem>| match draft {
         Ok(Draft::Done(at)) => Err(Error::AlreadyDone { at: *at }),
         Ok(Draft::Asked(status, _)) => match changed.next() {
-            Some(Ok(CatalogueThing::Product(product))) => Ok((*status, product)),
+            Some(Ok(CatalogueThing::Product(product))) => {
+                let stock = acting.product_stock(product.id, None);
+                Ok(Changed { status: *status, product, stock })
+            }
             Some(Err(error)) => Err(error),
             _ => Err(Error::Panicked),
         },
         Err(_) => Err(Error::Panicked),
     };
+    let done = |row: usize| acting.row_done_at(row_keys[row]);
     let Rows { answers, replayed } =
-        Rows::read(&acting, drafts.iter().map(answer).collect(), first).await?;
+        Rows::read(&acting, drafts.iter().map(answer).collect(), done, first).await?;
     let shown = |(at, (draft, answer)): (usize, (Result<Draft, Problem>, Result<_, Error>))| {
         let shops = match draft? {
             Draft::Asked(_, shops) => shops,
@@ -153,15 +166,16 @@ pub(crate) async fn change_many(
         })
     };
     let answers: Vec<_> = drafts.into_iter().zip(answers).enumerate().map(shown).collect();
-    let results = answers.iter().map(|answer| Row::of(&acting, answer)).collect();
+    let results = answers.iter().map(Row::of).collect();
     Ok(of_rows(replayed, answer::ok(&Results { results })))
 }
 
 /// What a row was answered before. A product that was made has its first version.
-fn first(first: FirstAnswer) -> Option<(u16, Arc<Product>)> {
+fn first(first: First) -> Option<Changed> {
     match first {
-        FirstAnswer::Catalogue(CatalogueThing::Product(product)) => {
-            Some((if product.version == 1 { 201 } else { 200 }, product))
+        First::Other(FirstAnswer::Product { product, on_hand, available }) => {
+            let status = if product.version == 1 { 201 } else { 200 };
+            Some(Changed { status, product, stock: (on_hand, available) })
         }
         _ => None,
     }

@@ -52,7 +52,11 @@ pub(crate) struct ProductView<'a> {
 impl<'a> ProductView<'a> {
     /// The product with what there is of it, and what can be ordered of it: of `shop`, or of all active warehouses.
     pub(crate) fn of(engine: &Engine, product: &'a Product, shop: Option<&Arc<Shop>>) -> Self {
-        let (stock, available) = engine.product_stock(product.id, shop);
+        Self::with(product, engine.product_stock(product.id, shop))
+    }
+
+    /// The product with this on hand and available of it.
+    pub(crate) fn with(product: &'a Product, (stock, available): (Quantity, Quantity)) -> Self {
         let (stock, available) = (Some(stock), Some(available));
         Self { stock, available, metadata: Some(&product.metadata), ..Self::told(product) }
     }

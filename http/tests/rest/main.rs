@@ -1,6 +1,8 @@
 //! The REST surface, against a real server on a loopback socket, an engine in memory, and a clock that only the tests move.
 
 mod access;
+mod again;
+mod as_of;
 mod bulk;
 mod carried;
 mod catalogue;

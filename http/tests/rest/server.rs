@@ -79,11 +79,15 @@ impl Server {
     }
 
     pub(crate) fn with(config: HttpConfig) -> Self {
+        let engine = Config { lanes: 2, ..Config::in_memory() }.with_virtual_clock(NOW_MS);
+        Self::over(config, Engine::open(engine).unwrap())
+    }
+
+    /// A server over this engine.
+    pub(crate) fn over(config: HttpConfig, engine: Engine) -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let bound = bind(&HttpConfig { listen, workers: 1, ..config }).unwrap();
         let address = bound.addresses()[0];
-        let engine = Config { lanes: 2, ..Config::in_memory() }.with_virtual_clock(NOW_MS);
-        let engine = Engine::open(engine).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = engine.clone();
         let thread = std::thread::spawn(move || {

@@ -1,0 +1,381 @@
+//! What things were before: where in the journal each changed, and to which counts.
+//!
+//! A hot stock changes millions of times, and what it was at some moment must not cost reading what happened since. So every change
+//! is kept as what it is: a few bytes of difference to the one before, in pieces of [`PIECE_BYTES`] that begin with whole counts.
+//! What was at a position is one search among pieces and a look through one of them, however long the history is.
+
+use std::hash::Hash;
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use serde::{Deserialize, Serialize};
+use stockade_domain::{
+    ProductId, Sequence, StockKey, WarehouseId, catalogue::CatalogueEvent, stock::Stock,
+};
+
+/// Bytes of changes in a piece, and so the most that a look at the past goes through.
+const PIECE_BYTES: usize = 512;
+
+/// The most that one change takes: a sequence, which counts changed, and six counts.
+const CHANGE_BYTES_MAX: usize = 10 + 1 + 6 * 10;
+
+/// What happened to the counts of stocks, to the status of warehouses, and when products changed.
+#[derive(Default)]
+pub(crate) struct PastSide {
+    pub(crate) stocks: Past<StockKey, 6>,
+    /// 1 while it is active.
+    pub(crate) warehouses: Past<WarehouseId, 1>,
+    /// Only where: each event has the whole product.
+    pub(crate) products: Past<ProductId, 0>,
+}
+
+impl PastSide {
+    /// Remembers the counts that a stock came to.
+    pub(super) fn note_stock(&self, key: StockKey, at: Sequence, stock: &Stock) {
+        let Stock { on_hand, reserved, safety_stock, incoming, backorder_limit, version, .. } =
+            *stock;
+        let version = u64::from(version);
+        let counts = [on_hand, reserved, safety_stock, incoming, backorder_limit, version];
+        self.stocks.note(key, at, counts);
+    }
+
+    pub(super) fn note_catalogue(&self, at: Sequence, event: &CatalogueEvent) {
+        match event {
+            CatalogueEvent::ProductCreated { product, .. }
+            | CatalogueEvent::ProductUpdated { product, .. }
+            | CatalogueEvent::ProductArchived { product } => self.products.note(product.id, at, []),
+            CatalogueEvent::WarehouseCreated(place)
+            | CatalogueEvent::WarehouseUpdated(place)
+            | CatalogueEvent::WarehouseStatusChanged(place) => {
+                self.warehouses.note(place.id, at, [u64::from(place.active)]);
+            }
+            CatalogueEvent::ShopCreated(_) | CatalogueEvent::ShopUpdated(_) => {}
+        }
+    }
+
+    /// All of a checkpoint was put back.
+    pub(crate) fn settle(&self) {
+        self.stocks.settle();
+        self.warehouses.settle();
+        self.products.settle();
+    }
+
+    /// A stock as it was, without who had its reserved units; nothing before anything happened to it.
+    pub(crate) fn stock(&self, key: StockKey, at: Sequence) -> Option<Stock> {
+        let (_, counts) = self.stocks.at(key, at)?;
+        let [on_hand, reserved, safety_stock, incoming, backorder_limit, version] = counts;
+        let version = version as u32;
+        let entries = Default::default();
+        Some(Stock { on_hand, reserved, safety_stock, incoming, backorder_limit, version, entries })
+    }
+
+    /// Whether a warehouse was active, if it was there.
+    pub(crate) fn is_active(&self, warehouse: WarehouseId, at: Sequence) -> Option<bool> {
+        self.warehouses.at(warehouse, at).map(|(_, [active])| active == 1)
+    }
+}
+
+/// The past of all things of a kind, as `N` counts each.
+pub(crate) struct Past<K, const N: usize> {
+    things: DashMap<K, History<N>, FxBuildHasher>,
+    /// Things that changed since the last checkpoint.
+    dirty: Mutex<FxHashSet<K>>,
+}
+
+/// The past of one thing.
+#[derive(Clone, Debug, PartialEq)]
+struct History<const N: usize> {
+    /// By their first change.
+    pieces: Vec<Piece<N>>,
+    last: Sequence,
+    counts: [u64; N],
+    /// Pieces that are whole and in a checkpoint.
+    written: usize,
+    dirty: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Piece<const N: usize> {
+    first: Sequence,
+    /// Right after the first change.
+    counts: [u64; N],
+    /// The later ones, each as its difference to the one before.
+    later: Vec<u8>,
+}
+
+impl<const N: usize> Piece<N> {
+    /// All of it.
+    pub(super) fn parts(&self) -> (Sequence, &[u64], &[u8]) {
+        (self.first, &self.counts, &self.later)
+    }
+}
+
+/// A piece in a checkpoint. Its page's number is the sequence of its first change, which no other piece has.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Stored<K> {
+    thing: K,
+    counts: Vec<u64>,
+    later: Vec<u8>,
+}
+
+/// Pieces for a checkpoint.
+pub(crate) type Pieces<K> = Vec<(u64, Stored<K>)>;
+
+impl<K: Eq + Hash, const N: usize> Default for Past<K, N> {
+    fn default() -> Self {
+        Self { things: DashMap::default(), dirty: Mutex::default() }
+    }
+}
+
+impl<K: Copy + Eq + Hash, const N: usize> Past<K, N> {
+    /// Remembers what a thing came to, later than all before.
+    fn note(&self, thing: K, at: Sequence, counts: [u64; N]) {
+        let mut history = self.things.entry(thing).or_default();
+        history.push(at, counts);
+        if !std::mem::replace(&mut history.dirty, true) {
+            self.dirty.lock().insert(thing);
+        }
+    }
+
+    /// The last change of a thing up to a position, and what it came to; nothing before its first.
+    pub(crate) fn at(&self, thing: K, at: Sequence) -> Option<(Sequence, [u64; N])> {
+        self.things.get(&thing)?.at(at)
+    }
+
+    /// The last change of a thing.
+    pub(crate) fn last(&self, thing: K) -> Option<Sequence> {
+        self.things.get(&thing).map(|history| history.last)
+    }
+
+    /// The pieces that changed since this was last asked.
+    pub(crate) fn take_dirty(&self) -> Pieces<K> {
+        let mut pieces = Vec::new();
+        let dirty = std::mem::take(&mut *self.dirty.lock());
+        for thing in dirty {
+            let Some(mut history) = self.things.get_mut(&thing) else { continue };
+            let changed = history.pieces[history.written..].iter();
+            pieces.extend(changed.map(|piece| {
+                let (counts, later) = (piece.counts.to_vec(), piece.later.clone());
+                (piece.first, Stored { thing, counts, later })
+            }));
+            history.written = history.pieces.len() - 1;
+            history.dirty = false;
+        }
+        pieces
+    }
+
+    /// Puts back a piece of a checkpoint. They come in no particular order: see [`Past::settle`].
+    pub(crate) fn restore(&self, first: u64, stored: Stored<K>) -> Result<(), String> {
+        let counts =
+            stored.counts.try_into().map_err(|_| "a piece of the past is of another kind")?;
+        let piece = Piece { first, counts, later: stored.later };
+        self.things.entry(stored.thing).or_default().pieces.push(piece);
+        Ok(())
+    }
+
+    /// All pieces were put back.
+    fn settle(&self) {
+        for mut history in self.things.iter_mut() {
+            history.pieces.sort_by_key(|piece| piece.first);
+            history.written = history.pieces.len() - 1;
+            if let Some((last, counts)) = history.at(Sequence::MAX) {
+                (history.last, history.counts) = (last, counts);
+            }
+        }
+    }
+
+    /// Each thing with the pieces of its past.
+    pub(super) fn visit(&self, mut visit: impl FnMut(&K, &[Piece<N>])) {
+        self.things.iter().for_each(|thing| visit(thing.key(), &thing.pieces));
+    }
+}
+
+impl<const N: usize> Default for History<N> {
+    fn default() -> Self {
+        // Most things never have a second piece.
+        Self { pieces: Vec::with_capacity(1), last: 0, counts: [0; N], written: 0, dirty: false }
+    }
+}
+
+impl<const N: usize> History<N> {
+    fn push(&mut self, at: Sequence, counts: [u64; N]) {
+        match self.pieces.last_mut() {
+            Some(piece) if piece.later.len() + CHANGE_BYTES_MAX <= PIECE_BYTES => {
+                write(&mut piece.later, at - self.last, &self.counts, &counts);
+            }
+            _ => self.pieces.push(Piece { first: at, counts, later: Vec::new() }),
+        }
+        (self.last, self.counts) = (at, counts);
+    }
+
+    fn at(&self, at: Sequence) -> Option<(Sequence, [u64; N])> {
+        let next = self.pieces.partition_point(|piece| piece.first <= at);
+        let piece = &self.pieces[next.checked_sub(1)?];
+        let (mut sequence, mut counts) = (piece.first, piece.counts);
+        let mut later = piece.later.as_slice();
+        while let Some((step, changed)) = read(&mut later, &counts)
+            && sequence + step <= at
+        {
+            (sequence, counts) = (sequence + step, changed);
+        }
+        Some((sequence, counts))
+    }
+}
+
+/// Writes a change: how far on it is, which counts it changed, and by how much.
+fn write<const N: usize>(bytes: &mut Vec<u8>, step: u64, before: &[u64; N], after: &[u64; N]) {
+    write_number(bytes, step);
+    if N == 0 {
+        return;
+    }
+    let place = bytes.len();
+    bytes.push(0);
+    for (bit, (before, after)) in before.iter().zip(after).enumerate() {
+        if before != after {
+            bytes[place] |= 1 << bit;
+            let change = after.wrapping_sub(*before) as i64;
+            // Small changes in either direction are small numbers.
+            write_number(bytes, (change << 1 ^ change >> 63) as u64);
+        }
+    }
+}
+
+/// Reads the next change, if there is one.
+fn read<const N: usize>(bytes: &mut &[u8], before: &[u64; N]) -> Option<(u64, [u64; N])> {
+    let step = read_number(bytes)?;
+    let mut counts = *before;
+    if N == 0 {
+        return Some((step, counts));
+    }
+    let (changed, rest) = bytes.split_first()?;
+    *bytes = rest;
+    for (bit, count) in counts.iter_mut().enumerate() {
+        if changed & 1 << bit != 0 {
+            let change = read_number(bytes)?;
+            *count = count.wrapping_add((change >> 1) ^ (change & 1).wrapping_neg());
+        }
+    }
+    Some((step, counts))
+}
+
+/// Seven bits a byte, the lowest first.
+fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn read_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Changes of every size, far apart and close together.
+    fn changes() -> Vec<(Sequence, [u64; 6])> {
+        let (mut at, mut counts) = (0, [0_u64; 6]);
+        let change = |number: u64| {
+            at += 1 + number % 7 * (number % 11) * 1_000;
+            let place = (number % 6) as usize;
+            counts[place] = match number % 5 {
+                0 => counts[place].saturating_sub(number),
+                1 => u64::MAX - number,
+                _ => counts[place].wrapping_add(number * number),
+            };
+            (at, counts)
+        };
+        (1..2_000).map(change).collect()
+    }
+
+    fn past_of(changes: &[(Sequence, [u64; 6])]) -> Past<u8, 6> {
+        let past = Past::default();
+        changes.iter().for_each(|(at, counts)| past.note(1, *at, *counts));
+        past
+    }
+
+    fn check(past: &Past<u8, 6>, changes: &[(Sequence, [u64; 6])]) {
+        assert_eq!(past.at(1, 0), None, "there was nothing before its first change");
+        for pair in changes.windows(2) {
+            let (now, next) = (pair[0], pair[1]);
+            assert_eq!(past.at(1, now.0), Some(now));
+            assert_eq!(past.at(1, next.0 - 1), Some(now), "up to the next it stayed so");
+        }
+        assert_eq!(past.at(1, Sequence::MAX), changes.last().copied());
+        assert_eq!(past.last(1), changes.last().map(|(at, _)| *at));
+        assert_eq!(past.at(2, Sequence::MAX), None);
+    }
+
+    #[test]
+    fn what_was_at_a_position_is_what_was_noted_last_before_it() {
+        let changes = changes();
+        let past = past_of(&changes);
+        check(&past, &changes);
+        let longest = past.things.get(&1).unwrap().pieces.iter().map(|p| p.later.len()).max();
+        assert!(longest <= Some(PIECE_BYTES), "{longest:?}");
+    }
+
+    #[test]
+    fn a_checkpoint_has_each_whole_piece_once_and_comes_back_as_it_was() {
+        let changes = changes();
+        let (past, back) = (Past::<u8, 6>::default(), Past::<u8, 6>::default());
+        let mut pages = std::collections::BTreeMap::new();
+        let mut written = 0;
+        for lot in changes.chunks(100) {
+            lot.iter().for_each(|(at, counts)| past.note(1, *at, *counts));
+            let dirty = past.take_dirty();
+            written += dirty.len();
+            pages.extend(dirty);
+            assert!(past.take_dirty().is_empty(), "nothing changed since");
+        }
+        assert!(written <= pages.len() + changes.len() / 100, "only the last one is written again");
+        for (first, stored) in pages.into_iter().rev() {
+            back.restore(first, stored).unwrap();
+        }
+        back.settle();
+        check(&back, &changes);
+        for past in [&past, &back] {
+            past.note(1, u64::MAX - 1, [7; 6]);
+            assert_eq!(past.take_dirty().len(), 1);
+        }
+        assert_eq!(*past.things.get(&1).unwrap(), *back.things.get(&1).unwrap());
+    }
+
+    #[test]
+    fn a_change_of_a_hot_stock_takes_few_bytes() {
+        let past = Past::<u8, 6>::default();
+        let mut counts = [1_000_000, 0, 5, 0, 0, 1];
+        for number in 0..10_000 {
+            // Reserved, then shipped.
+            counts[1] += 2;
+            past.note(1, number * 90, counts);
+            (counts[0], counts[1], counts[5]) = (counts[0] - 2, counts[1] - 2, counts[5] + 1);
+            past.note(1, number * 90 + 40, counts);
+        }
+        let history = past.things.get(&1).unwrap();
+        let bytes: usize = history.pieces.iter().map(|p| size_of_val(p) + p.later.capacity()).sum();
+        assert!(bytes <= 20_000 * 6, "{} bytes a change", bytes as f64 / 20_000.0);
+    }
+
+    #[test]
+    fn what_has_no_counts_knows_when_it_changed() {
+        let past = Past::<u8, 0>::default();
+        (1..=1_000).for_each(|number| past.note(1, number * 300, []));
+        assert_eq!(past.at(1, 299), None);
+        assert_eq!(past.at(1, 60_000), Some((60_000, [])));
+        assert_eq!(past.at(1, 60_299), Some((60_000, [])));
+    }
+}
