@@ -33,6 +33,7 @@ fn a_transfer_arrives_at_once_unless_it_is_in_transit() {
     let wanted = json!({
         "id": id, "status": "completed", "product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2,
         "quantity": 3, "in_transit": 0, "received": 3, "missing": 0, "restocked": 0,
+        "discrepancies": [], "cancel_reason": null,
         "created_at": at, "updated_at": at, "version": 1,
     });
     assert_eq!(made.is(201), wanted);
