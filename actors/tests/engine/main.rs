@@ -11,6 +11,7 @@ mod feed;
 mod first_answers;
 mod keys;
 mod lanes;
+mod plans;
 mod power;
 mod shop;
 mod workflows;
