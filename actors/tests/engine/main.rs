@@ -1,6 +1,7 @@
 //! The engine: whole, in process, on virtual time where time matters.
 
 mod accounts;
+mod audit;
 mod batches;
 mod concurrency;
 mod context;
