@@ -14,5 +14,6 @@ mod keys;
 mod lanes;
 mod plans;
 mod power;
+mod room;
 mod shop;
 mod workflows;
