@@ -10,6 +10,7 @@ use stockade_domain::{
     invariants::{self, Reasons, Road, Violation},
     ledger::Ledger,
     stock::Stock,
+    succession::check_event,
 };
 use stockade_storage::{DataDirectory, Disk, JournalError, RealDisk, StateStore};
 use thiserror::Error;
@@ -70,18 +71,30 @@ struct Auditor {
     read: ReadSide,
     ledger: Ledger,
     events: u64,
+    /// The first event that could not be.
+    impossible: Option<Violation>,
 }
 
 impl Auditor {
     fn apply(&mut self, sequence: Sequence, event: &Event) {
-        self.read.apply(sequence, event);
-        self.ledger.apply(event);
         self.events += 1;
+        if self.impossible.is_none() {
+            check_event(&self.read, event, &mut |violation| self.impossible = Some(violation));
+        }
+        // What comes after an event that could not be is not judged: folding it may not even be possible.
+        if self.impossible.is_none() {
+            self.read.apply(sequence, event);
+            self.ledger.apply(event);
+        }
     }
 
     fn finish(self) -> (Audit, ReadSide) {
         let mut audit =
             Audit { events: self.events, digest: self.read.digest(), ..Audit::default() };
+        if let Some(impossible) = self.impossible {
+            audit.violations.push(impossible);
+            return (audit, self.read);
+        }
         let mut found = |violation: Violation| {
             if violation.invariant == invariants::Invariant::NothingOversold {
                 audit.oversold += 1;

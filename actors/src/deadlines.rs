@@ -4,11 +4,25 @@
 //! when its bucket is, and once half of what is kept is no longer due, the buckets are compacted. What is due gets a message
 //! into the same mailbox in which payments arrive, so exactly one of the two wins. A bucket is due when its last moment has
 //! passed: late by up to 100 ms and a commit, early never.
+//!
+//! Nothing here may stop the engine for want of room on the disk. While the journal's next segment is not there, deadlines leave
+//! half of the present one alone: it is for what was let in before, for the shutdown, and for the next start. When the rest is
+//! used up they wait, and go on when there is room again. Nothing is sold twice meanwhile: what is due stays reserved, and what
+//! was not paid in time can still be paid until it expires.
 
-use std::{collections::BTreeMap, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use parking_lot::{Condvar, Mutex};
 use stockade_domain::{OrderId, Owner, OwnerKind, ReservationId, Timestamp, order::Status};
+use stockade_storage::Room;
 
 use crate::{
     Error,
@@ -29,13 +43,25 @@ const COMPACT_MIN: usize = 4_096;
 /// Timer messages that are sent together, with one permit.
 const FIRE_LOT: usize = 1_024;
 
-/// The longest nap: the wall clock is looked at this often.
+/// The same while there may be no next segment: each lot is written before the next is sent, so that the room that is left is known.
+const SCARCE_LOT: usize = 128;
+
+/// The most that an expiry writes for each of its units (itself and its lines): 50 bytes of a decision, 60 of a give, and a frame
+/// around each in the worst case.
+const EXPIRY_UNIT_BYTES: u64 = 256;
+
+/// The longest nap: the wall clock, and whether there is room again, is looked at this often.
 const NAP: Duration = Duration::from_millis(250);
+
+/// Between two looks at a segment that is being prepared.
+const PREPARING_PAUSE: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 pub(crate) struct Deadlines {
     buckets: Mutex<Buckets>,
     changed: Condvar,
+    /// What is due waits for room on the disk.
+    paused: AtomicBool,
 }
 
 #[derive(Default)]
@@ -91,6 +117,22 @@ impl Deadlines {
         buckets.kept = buckets.len;
     }
 
+    /// Whether what is due waits for room on the disk.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    fn pause(&self, paused: bool) {
+        if self.paused.swap(paused, Ordering::AcqRel) != paused {
+            match paused {
+                true => tracing::warn!(
+                    "the disk is nearly full: what is due does not expire until there is room"
+                ),
+                false => tracing::info!("there is room again: what is due expires"),
+            }
+        }
+    }
+
     /// Lets the thread look again.
     pub(crate) fn wake(&self) {
         self.changed.notify_all();
@@ -99,7 +141,8 @@ impl Deadlines {
     /// Naps until the first bucket is due, something changes, or it is time to look at the clock.
     fn nap(&self, now: Timestamp) {
         let mut buckets = self.buckets.lock();
-        let until = buckets.first().map(|first| (first * BUCKET_MS).saturating_sub(now.0));
+        let first = buckets.first().filter(|_| !self.is_paused());
+        let until = first.map(|first| (first * BUCKET_MS).saturating_sub(now.0));
         let nap = until.map_or(NAP, |ms| NAP.min(Duration::from_millis(ms.max(1))));
         self.changed.wait_for(&mut buckets, nap);
     }
@@ -153,9 +196,30 @@ impl Drop for Unsent<'_> {
     }
 }
 
-/// Sends timer messages for everything that is due at `now`, and returns a batch for each lot of them. Waits for permits.
+/// Whether deadlines of so many units in all may fall due. While it is not known whether there will be a next segment, and it
+/// matters, this thread waits until it is.
+fn has_room(shared: &Shared, units: usize) -> Result<bool, Error> {
+    let needed = shared.room_kept_bytes + units as u64 * EXPIRY_UNIT_BYTES;
+    loop {
+        match shared.journal().room() {
+            Room::Next => return Ok(true),
+            Room::Last(left) | Room::Unknown(left) if left >= needed => return Ok(true),
+            Room::Last(_) => return Ok(false),
+            Room::Unknown(_) if shared.is_stopped() => return Err(shared.stopped_error()),
+            Room::Unknown(_) if shared.is_draining() => return Err(Error::Draining),
+            Room::Unknown(_) => std::thread::park_timeout(PREPARING_PAUSE),
+        }
+    }
+}
+
+/// Sends timer messages for everything that is due at `now`, and returns a batch for each lot of them that may not be done yet.
+/// Waits for permits, and for nothing when there is no room: then what is left stays due.
 pub(crate) async fn fire(shared: &Arc<Shared>, now: Timestamp) -> Result<Vec<Batch<()>>, Error> {
     let deadlines = &shared.deadlines;
+    // All that is due is not taken out and put back again each time.
+    if deadlines.is_paused() && !has_room(shared, 1)? {
+        return Ok(Vec::new());
+    }
     let owners = deadlines.take_due(now).into_iter();
     let mut unsent = Unsent { deadlines, owners, now };
     let mut batches = Vec::new();
@@ -163,21 +227,31 @@ pub(crate) async fn fire(shared: &Arc<Shared>, now: Timestamp) -> Result<Vec<Bat
         if shared.is_draining() {
             return Err(Error::Draining);
         }
-        let lot = &unsent.owners.as_slice()[..unsent.owners.len().min(FIRE_LOT)];
-        let (due, later): (Vec<Due>, Vec<Due>) = lot
+        let is_scarce = shared.journal().room() != Room::Next;
+        let lot = unsent.owners.len().min(if is_scarce { SCARCE_LOT } else { FIRE_LOT });
+        let (due, later): (Vec<Due>, Vec<Due>) = unsent.owners.as_slice()[..lot]
             .iter()
             .filter_map(|owner| Due::of(&shared.read, *owner))
             .partition(|due| due.at <= now);
-        deadlines.add(later.iter().map(|due| (due.at, due.owner)));
-        let permit = match due.as_slice() {
-            [] => None,
-            due => Some(shared.door.wait(due.iter().map(|due| due.lines + 1).sum()).await?),
+        let units = due.iter().map(|due| due.lines + 1).sum();
+        if units > 0 && !has_room(shared, units)? {
+            deadlines.pause(true);
+            return Ok(batches);
+        }
+        let permit = match units {
+            0 => None,
+            units => Some(shared.door.wait(units).await?),
         };
         // From here on nothing waits: what is sent is no longer unsent.
-        let lot = unsent.owners.len().min(FIRE_LOT);
+        deadlines.add(later.iter().map(|due| (due.at, due.owner)));
         unsent.owners.by_ref().take(lot).for_each(drop);
-        batches.extend(permit.map(|permit| send_timers(shared, &due, permit)));
+        let sent = permit.map(|permit| send_timers(shared, &due, permit));
+        match sent {
+            Some(batch) if is_scarce => drop(batch.answers(shared).await?),
+            sent => batches.extend(sent),
+        }
     }
+    deadlines.pause(false);
     Ok(batches)
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) lanes: OnceLock<Vec<Addr<LaneActor>>>,
     pub(crate) lane_count: usize,
     pub(crate) stocks_awake_max: usize,
+    /// What is left of a segment below this is not for deadlines.
+    pub(crate) room_kept_bytes: u64,
     pub(crate) journal: OnceLock<Arc<Journal<Event>>>,
     pub(crate) crowd: Crowd,
     pub(crate) counters: Counters,
@@ -84,6 +86,7 @@ impl Shared {
             lanes: OnceLock::new(),
             lane_count,
             stocks_awake_max: config.stocks_awake_max,
+            room_kept_bytes: config.segment_bytes / 2,
             journal: OnceLock::new(),
             crowd: Crowd::default(),
             counters: Counters::default(),

@@ -47,6 +47,8 @@ pub enum Invariant {
     OpenTableIsEmpty,
     /// Folding all events again comes to the same state.
     ReplayEqualsLive,
+    /// Every event could happen to the thing that it is about ([`crate::succession`]).
+    HistoryIsPossible,
 }
 
 /// A broken invariant.
@@ -155,7 +157,7 @@ pub fn check_order(order: &Order, found: Found<'_>) {
         Status::Returned => reserved == 0 && shipped > 0 && shipped == returned,
         Status::Cancelled | Status::Expired => reserved == 0 && shipped == 0,
     };
-    // Unpaid it ships nothing, paid it does not expire; cancelled it may have been either.
+    // Unpaid it ships nothing, paid it does not expire; cancelled it may have been either. In which order [`crate::succession`] tells.
     let paid_fits = match order.status {
         Status::PendingPayment | Status::Expired => order.paid_at.is_none(),
         Status::Cancelled => true,

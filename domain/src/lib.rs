@@ -24,6 +24,7 @@ mod origin;
 mod refusal;
 pub mod sourcing;
 pub mod stock;
+pub mod succession;
 #[cfg(test)]
 mod testing;
 mod time;

@@ -174,6 +174,7 @@ mod tests {
     fn amounts_are_written_with_the_currencys_decimals() {
         assert_eq!(Currency::USD.format(350), "3.50");
         assert_eq!(Currency::USD.format(-5), "-0.05");
+        assert_eq!(Currency::USD.format(0), "0.00", "nothing has no sign");
         assert_eq!(Currency::JPY.format(350), "350");
         let dinar: Currency = "KWD".parse().unwrap();
         assert_eq!(dinar.format(1), "0.001");
@@ -192,6 +193,14 @@ mod tests {
             for currency in [Currency::USD, Currency::JPY, "KWD".parse().unwrap()] {
                 proptest::prop_assert_eq!(currency.parse(&currency.format(amount)), Ok(amount));
             }
+        }
+    }
+
+    #[test]
+    fn a_currency_is_written_as_its_letters() {
+        for (currency, code) in [(Currency::USD, "USD"), (Currency::JPY, "JPY")] {
+            assert_eq!((currency.code(), currency.to_string().as_str()), (code, code));
+            assert_eq!(code.parse(), Ok(currency));
         }
     }
 }

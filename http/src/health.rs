@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::Serialize;
+use stockade_actors::{Engine, Error};
 use utoipa::ToSchema;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     openapi::answers::{Done, Unavailable},
     problem::{Code, Problem},
     query::Params,
+    refusals::RETRY_AFTER_SECONDS,
     state::{Shared, State},
 };
 
@@ -24,7 +26,7 @@ pub(crate) struct Word {
 #[derive(Serialize, ToSchema)]
 #[schema(
     as = Health,
-    examples(json!({"status": "ready", "version": "0.1.0", "clock_frozen": false, "events": 42, "work_under_way": 0, "open_workflows": 0, "deadlines": 1, "idempotency_keys": 12, "idempotency_keys_dropped": 0, "orders_expired": 0, "expiry_lag_ms_max": 0, "checkpoint_position": 40, "checkpoint_broken": false}))
+    examples(json!({"status": "ready", "version": "0.1.0", "clock_frozen": false, "events": 42, "work_under_way": 0, "open_workflows": 0, "deadlines": 1, "idempotency_keys": 12, "idempotency_keys_dropped": 0, "orders_expired": 0, "expiry_lag_ms_max": 0, "checkpoint_position": 40, "checkpoint_broken": false, "journal_room_bytes": 67100000, "journal_next_ready": true}))
 )]
 pub(crate) struct Health {
     status: &'static str,
@@ -40,6 +42,10 @@ pub(crate) struct Health {
     expiry_lag_ms_max: u64,
     checkpoint_position: u64,
     checkpoint_broken: bool,
+    /// What is left of the segment that is being written.
+    journal_room_bytes: u64,
+    /// Whether the segment after it is there: if not, and the disk is full, nothing else is.
+    journal_next_ready: bool,
 }
 
 /// `GET /livez`: the process answers.
@@ -86,14 +92,35 @@ pub(crate) async fn health(req: HttpRequest, state: Shared) -> Result<HttpRespon
         expiry_lag_ms_max: stats.expiry_lag_ms_max,
         checkpoint_position: stats.checkpoint_position,
         checkpoint_broken: stats.checkpoint_broken,
+        journal_room_bytes: stats.journal.room_bytes,
+        journal_next_ready: stats.journal.next_ready,
     }))
 }
 
 fn check(state: &State) -> Result<(), Problem> {
-    state.engine.ready()?;
+    state.engine.ready().map_err(|error| match error {
+        Error::NearlyFull => nearly_full(&state.engine),
+        other => other.into(),
+    })?;
     if state.is_draining() {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(Problem::new(status, Code::Draining, "the server is shutting down"));
     }
     Ok(())
+}
+
+/// What whoever makes room wants to know.
+fn nearly_full(engine: &Engine) -> Problem {
+    let stats = engine.stats();
+    let detail = format!(
+        "the disk is nearly full: no new work is taken, {}; {} bytes are left of the journal's last segment",
+        if stats.expiry_paused {
+            "and what is due waits for room"
+        } else {
+            "what is due still expires"
+        },
+        stats.journal.room_bytes,
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail)
+        .with_retry_after(RETRY_AFTER_SECONDS)
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Seconds after which a client may try again when the engine was at its bound: it works off its bound in less.
-const RETRY_AFTER_SECONDS: u32 = 1;
+pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Something that a refusal names.
 #[derive(Clone, Copy, Debug)]

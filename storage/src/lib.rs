@@ -63,7 +63,7 @@ pub use directory::{DataDirectory, DirectoryError, FORMAT_VERSION};
 pub use disk::{Disk, DiskFile, Fault, MemoryDisk, RealDisk, SimDisk};
 pub use journal::{
     AppendError, Appended, Checked, Committed, Durability, Group, Journal, JournalError,
-    JournalOptions, JournalStats, OpenJournal, OwnedRecord, Record, Recovered, Sink, Trimmed,
+    JournalOptions, JournalStats, OpenJournal, OwnedRecord, Record, Recovered, Room, Sink, Trimmed,
     check, journal_id,
 };
 pub use keyring::Keyring;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod config;
+mod full_disk;
 mod replay;
 mod seed;
 mod serve;

@@ -109,7 +109,7 @@ impl Inner {
     fn begin(&mut self, lane_count: usize, last: Timestamp) -> Result<(), OpenError> {
         let Self { shared, threads, opened, .. } = self;
         let threads = threads.get_mut().as_mut().expect("they have just been started");
-        opened.settled = settle(shared, last).map_err(stopped_early)?;
+        opened.settled = settle(shared, last).map_err(|error| stopped_early(shared, &error))?;
         feed_deadlines(shared);
         let mut addresses = Vec::with_capacity(lane_count);
         for index in 0..lane_count {
@@ -125,8 +125,10 @@ impl Inner {
     }
 }
 
-fn stopped_early(error: Error) -> OpenError {
-    OpenError::Thread(std::io::Error::other(error.to_string()))
+/// Why it could not be opened: what the journal says, if it failed.
+fn stopped_early(shared: &Shared, error: &Error) -> OpenError {
+    let other = || OpenError::Thread(std::io::Error::other(error.to_string()));
+    shared.journal().poisoned().map_or_else(other, OpenError::Journal)
 }
 
 impl Opened {

@@ -7,12 +7,12 @@ use stockade_domain::{
     catalogue::{Catalogue, Shop},
     holder::{Hold, Source},
     order::{Order, PlaceOrder},
-    sourcing::{Plan, plan, use_held},
+    sourcing::Plan,
     transfer::Transfer,
 };
 
 use super::{Engine, frees::Frees};
-use crate::{Error, OrderFilter, Reserved, StockFilter, StockRow};
+use crate::{Error, OrderFilter, Reserved, StockFilter, StockRow, workflow::dry_run};
 
 /// The catalogue as it is now. It is a held lock: look, copy what you need, and drop it, never across an await.
 #[doc = include_str!("../../docs/catalogue_view.md")]
@@ -146,24 +146,14 @@ impl Engine {
         found
     }
 
-    /// Which warehouse would give what of an order, or what is short: the same planner that allocates, with nothing reserved.
+    /// Which warehouse would give what of an order, or what is short: by the same checks and the same planner as placing it, with
+    /// nothing reserved. While nothing else happens, it is complete exactly when placing the order would succeed.
     ///
     /// # Errors
-    /// The refusals that placing it would meet before any stock is asked.
+    /// The refusals that placing it would meet before any stock is asked, those of its reservations among them.
     #[doc = include_str!("../../docs/plan.md")]
     pub fn plan(&self, request: &PlaceOrder) -> Result<Plan, Error> {
-        let read = &self.shared().read;
-        let quote = request.quote(&read.catalogue.read(), read.catalogue_at())?;
-        let held: Vec<_> = request
-            .reservations
-            .iter()
-            .filter_map(|id| self.reservation(*id))
-            .flat_map(|hold| hold.held().collect::<Vec<_>>())
-            .collect();
-        let (allocations, demands) = use_held(&quote.wanted(), &held);
-        let mut available = |key| read.available(key);
-        let mut planned = plan(quote.sourcing, &quote.candidates, &demands, &mut available);
-        planned.allocations.splice(0..0, allocations);
+        let mut planned = dry_run(self.shared(), request.clone())?;
         Frees::new(self).fill(&mut planned.shortages, Source::Shop(request.shop));
         Ok(planned)
     }

@@ -39,6 +39,8 @@ pub struct Stats {
     pub checkpoint_broken: bool,
     /// Whether a jump of the wall clock has frozen expiry.
     pub clock_frozen: bool,
+    /// Whether what is due does not expire, because the disk is nearly full.
+    pub expiry_paused: bool,
     /// The journal's own.
     pub journal: JournalStats,
 }
@@ -68,6 +70,7 @@ impl Engine {
             checkpoint_position: counters.checkpoint_position.load(Ordering::Acquire),
             checkpoint_broken: counters.checkpoint_broken.load(Ordering::Acquire),
             clock_frozen: shared.clock.is_frozen(),
+            expiry_paused: shared.deadlines.is_paused(),
             journal: shared.journal().stats(),
         }
     }

@@ -4,6 +4,7 @@
 //! asleep wake from it.
 
 mod apply;
+mod before;
 mod digest;
 mod index;
 mod live;

@@ -28,8 +28,14 @@ impl<T> Default for Table<T> {
 impl<T: Clone> Table<T> {
     /// Looks at a thing without copying it.
     pub(crate) fn with<R>(&self, id: u64, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.look(id, |thing| thing.map(look))
+    }
+
+    /// The same for a thing that may not be there.
+    pub(crate) fn look<R>(&self, id: u64, look: impl FnOnce(Option<&T>) -> R) -> R {
         let pages = self.pages.read();
-        pages.get(&(id / PAGE_IDS))?.get((id % PAGE_IDS) as usize)?.as_ref().map(look)
+        let page = pages.get(&(id / PAGE_IDS));
+        look(page.and_then(|page| page.get((id % PAGE_IDS) as usize)?.as_ref()))
     }
 
     /// Makes or changes a thing.

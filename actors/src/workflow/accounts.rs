@@ -80,7 +80,8 @@ async fn command(lane: &Rc<Lane>, by: &By, command: &AccountCommand) -> Outcome<
             AccountEvent::Erased(account) => {
                 // First the event, then the key: what a crash leaves between the two, the next start drops.
                 lane.folded(seen).await?;
-                apart(lane, move |vault| vault.drop_key(account.key)).await?;
+                let dropped = apart(lane, move |vault| vault.drop_key(account.key)).await;
+                dropped.map_err(|error| failed(lane, &error))?;
             }
             AccountEvent::SessionRevoked { why: Revoked::Reused, .. } => {
                 return Err(Refusal::RefreshTokenReused.into());
@@ -128,7 +129,11 @@ async fn next_key(lane: &Rc<Lane>) -> Result<KeySlot, Error> {
     if let Some(key) = next() {
         return Ok(key);
     }
-    apart(lane, Vault::extend).await?;
+    match apart(lane, Vault::extend).await {
+        // No key of a lot that could not be made is used, and the next lot is written over it.
+        Err(error) if is_full(&error) => return Err(Error::NearlyFull),
+        made => made.map_err(|error| failed(lane, &error))?,
+    }
     next().ok_or_else(|| lane.shared.stopped_error())
 }
 
@@ -137,21 +142,24 @@ fn seal(lane: &Lane, key: KeySlot, personal: &Personal) -> Result<Identity, Erro
     Ok(lane.shared.vault.seal_person(key, personal).ok_or(id)?)
 }
 
-/// Works on the keyring on a thread of its own: no lane waits for a disk. If that fails the engine stops, as for the journal.
+/// Works on the keyring on a thread of its own: no lane waits for a disk.
 async fn apart(
     lane: &Lane,
     work: impl FnOnce(&Vault) -> io::Result<()> + Send + 'static,
-) -> Result<(), Error> {
+) -> io::Result<()> {
     let (done, told) = oneshot::channel();
     let shared = lane.shared.clone();
     let run = move || drop(done.send(work(&shared.vault)));
-    let thread = std::thread::Builder::new().name("stockade-keys".into()).spawn(run);
-    let result = match thread {
-        Ok(_) => told.await.unwrap_or_else(|_| Err(io::Error::other("a panic"))),
-        Err(error) => Err(error),
-    };
-    result.map_err(|error| {
-        lane.shared.stop(&format!("the keyring failed: {error}"));
-        lane.shared.stopped_error()
-    })
+    std::thread::Builder::new().name("stockade-keys".into()).spawn(run)?;
+    told.await.unwrap_or_else(|_| Err(io::Error::other("a panic")))
+}
+
+/// The keyring failed: the engine stops, as for the journal.
+fn failed(lane: &Lane, error: &io::Error) -> Error {
+    lane.shared.stop(&format!("the keyring failed: {error}"));
+    lane.shared.stopped_error()
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

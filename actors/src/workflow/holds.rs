@@ -63,6 +63,11 @@ fn hold_of(read: &ReadSide, id: ReservationId) -> Option<Hold> {
     read.holds.with(id.0, |hold| hold.now.clone())
 }
 
+/// The same, of a hold that should be there.
+pub(super) fn committed_hold(read: &ReadSide, id: ReservationId) -> Result<Hold, Refusal> {
+    hold_of(read, id).ok_or(Refusal::NotFound { kind: "reservation", id: id.0 })
+}
+
 /// The holds of a key: ahead of the read side, or as committed.
 fn load(lane: &Lane, key: &HolderKey) -> Holder {
     let ahead = lane.holders.borrow().get(key);
@@ -76,8 +81,7 @@ fn load(lane: &Lane, key: &HolderKey) -> Holder {
 
 /// The holder of a hold that was placed before, with that hold in it even when it has ended.
 fn load_with(lane: &Lane, id: ReservationId) -> Result<(HolderKey, Holder), Error> {
-    let hold = hold_of(&lane.shared.read, id);
-    let hold = hold.ok_or(Refusal::NotFound { kind: "reservation", id: id.0 })?;
+    let hold = committed_hold(&lane.shared.read, id)?;
     let key = hold.key.clone();
     let mut holder = load(lane, &key);
     holder.holds.entry(id).or_insert(hold);

@@ -16,6 +16,7 @@ mod transfers;
 pub(crate) use accounts::{AccountRequest, AccountThing};
 pub(crate) use catalogue::thing;
 pub(crate) use holds::{lane_of_hold, lane_of_new as lane_of_new_hold};
+pub(crate) use orders::dry_run;
 
 use std::{future::Future, pin::Pin, rc::Rc};
 

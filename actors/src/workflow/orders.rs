@@ -6,13 +6,13 @@ use stockade_domain::{
     holder::{Hold, HoldEvent},
     open::{Part, part},
     order::{Order, OrderCommand, OrderEvent, PlaceOrder, Quote, SealedDetails},
-    sourcing::{Allocation, use_held},
+    sourcing::{Allocation, Held, Plan, plan, use_held},
 };
 use tokio::sync::oneshot;
 
 use super::{
     Outcome,
-    holds::lane_of_hold,
+    holds::{committed_hold, lane_of_hold},
     reserve::{Short, Want, reserve},
     stocks::{give, take_all},
 };
@@ -21,6 +21,7 @@ use crate::{
     context::By,
     job::{Job, send},
     lane::{Lane, guarded},
+    shared::Shared,
 };
 
 /// An order on its way to be placed.
@@ -35,11 +36,7 @@ struct Draft {
 
 /// Places one order.
 pub(super) async fn place(lane: &Rc<Lane>, by: &By, request: PlaceOrder) -> Outcome<Order> {
-    let placed = place_all(lane, by, vec![request], &[]).await;
-    let (mut orders, seen) = placed.map_err(|error| match error {
-        Error::InBatch { error, .. } => *error,
-        error => error,
-    })?;
+    let (mut orders, seen) = place_all(lane, by, vec![request], &[]).await.map_err(of_one)?;
     Ok((orders.pop().expect("one request is one order"), seen))
 }
 
@@ -69,18 +66,7 @@ pub(super) async fn place_all(
 
 /// Prices the requests and gives them ids. Nothing is taken yet.
 async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>, Error> {
-    let quotes: Vec<(PlaceOrder, Quote)> = {
-        let read = &lane.shared.read;
-        let catalogue = read.catalogue.read();
-        let priced_at = read.catalogue_at();
-        let quote = |(at, request): (usize, PlaceOrder)| {
-            let quote = guarded(|| Ok(request.quote(&catalogue, priced_at)?));
-            let quote = quote.and_then(|quote| Ok(check_customer(lane, &request).map(|()| quote)?));
-            Ok::<_, Error>((request, quote.map_err(in_batch(at))?))
-        };
-        requests.into_iter().enumerate().map(quote).collect::<Result<_, _>>()?
-    };
-    check_bytes(lane, &quotes)?;
+    let quotes = quote_all(&lane.shared, requests)?;
     let mut drafts = Vec::with_capacity(quotes.len());
     for (request, quote) in quotes {
         let id = OrderId(lane.next_id(OwnerKind::Order).await?);
@@ -89,16 +75,55 @@ async fn draft(lane: &Rc<Lane>, requests: Vec<PlaceOrder>) -> Result<Vec<Draft>,
     Ok(drafts)
 }
 
+/// Prices the requests, and checks what can be checked before anything is taken.
+fn quote_all(
+    shared: &Shared,
+    requests: Vec<PlaceOrder>,
+) -> Result<Vec<(PlaceOrder, Quote)>, Error> {
+    let quotes: Vec<(PlaceOrder, Quote)> = {
+        let catalogue = shared.read.catalogue.read();
+        let priced_at = shared.read.catalogue_at();
+        let quote = |(at, request): (usize, PlaceOrder)| {
+            let quote = guarded(|| Ok(request.quote(&catalogue, priced_at)?));
+            let quote =
+                quote.and_then(|quote| Ok(check_customer(shared, &request).map(|()| quote)?));
+            Ok::<_, Error>((request, quote.map_err(in_batch(at))?))
+        };
+        requests.into_iter().enumerate().map(quote).collect::<Result<_, _>>()?
+    };
+    check_bytes(shared, &quotes)?;
+    Ok(quotes)
+}
+
+/// What placing this order would come to, if nobody else came between: by the same checks, in the same order, with nothing taken.
+pub(crate) fn dry_run(shared: &Shared, request: PlaceOrder) -> Result<Plan, Error> {
+    let quotes = quote_all(shared, vec![request]).map_err(of_one)?;
+    let mut planned = Plan::default();
+    for (request, quote) in quotes {
+        let mut held: Vec<Held> = Vec::new();
+        for id in request.reservations {
+            let hold = committed_hold(&shared.read, id)?;
+            hold.check_free()?;
+            held.extend(hold.held());
+        }
+        let (allocations, demands) = use_held(&quote.wanted(), &held);
+        let mut available = |key| shared.read.available(key);
+        planned = plan(quote.sourcing, &quote.candidates, &demands, &mut available);
+        planned.allocations.splice(0..0, allocations);
+    }
+    Ok(planned)
+}
+
 /// All decisions go into the journal as one group, and what one group may hold is bounded.
-fn check_bytes(lane: &Lane, quotes: &[(PlaceOrder, Quote)]) -> Result<(), Refusal> {
+fn check_bytes(shared: &Shared, quotes: &[(PlaceOrder, Quote)]) -> Result<(), Refusal> {
     let held_by = |hold: &ReservationId| {
-        lane.shared.read.holds.with(hold.0, |hold| hold.now.allocations.len()).unwrap_or(0)
+        shared.read.holds.with(hold.0, |hold| hold.now.allocations.len()).unwrap_or(0)
     };
     let bytes_of = |(request, quote): &(PlaceOrder, Quote)| {
         quote.bytes_max(request, request.reservations.iter().map(held_by).sum())
     };
     let bytes: usize = quotes.iter().map(bytes_of).sum();
-    let max = lane.shared.journal().group_bytes_max();
+    let max = shared.journal().group_bytes_max();
     if bytes <= max {
         return Ok(());
     }
@@ -117,6 +142,14 @@ fn in_batch(at: usize) -> impl FnOnce(Error) -> Error {
             Error::InBatch { at, error: Box::new(error) }
         }
         of_the_engine => of_the_engine,
+    }
+}
+
+/// The refusal of a batch of one is that one's.
+fn of_one(error: Error) -> Error {
+    match error {
+        Error::InBatch { error, .. } => *error,
+        error => error,
     }
 }
 
@@ -228,7 +261,7 @@ async fn decide(
 /// Takes what is personal out of a request, sealed under the key of its customer. Of a customer that the accounts do not know the
 /// request stays as it is: an embedder has his own.
 fn seal_details(lane: &Lane, id: OrderId, request: &mut PlaceOrder) -> Option<SealedDetails> {
-    let account = customer(lane, request)?;
+    let account = customer(&lane.shared, request)?;
     let (public, personal) = request.details.take()?.split();
     request.details = public.map(Box::new);
     // Without the key he was erased just now, and what would be sealed could not be read either.
@@ -236,14 +269,14 @@ fn seal_details(lane: &Lane, id: OrderId, request: &mut PlaceOrder) -> Option<Se
 }
 
 /// The account of whoever buys, if there is one.
-fn customer(lane: &Lane, request: &PlaceOrder) -> Option<Arc<Account>> {
+fn customer(shared: &Shared, request: &PlaceOrder) -> Option<Arc<Account>> {
     let id = AccountId::Customer(request.customer?);
-    lane.shared.read.accounts.read().get(id).cloned()
+    shared.read.accounts.read().get(id).cloned()
 }
 
 /// Nobody buys in the name of somebody who was erased.
-fn check_customer(lane: &Lane, request: &PlaceOrder) -> Result<(), Refusal> {
-    match customer(lane, request) {
+fn check_customer(shared: &Shared, request: &PlaceOrder) -> Result<(), Refusal> {
+    match customer(shared, request) {
         Some(account) if account.is_erased() => {
             let id = account.id.number();
             Err(Refusal::NotFound { kind: "customer", id })

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod as_of;
+mod audit;
 mod batches;
 mod concurrency;
 mod context;
@@ -12,6 +13,8 @@ mod feed;
 mod first_answers;
 mod keys;
 mod lanes;
+mod plans;
 mod power;
+mod room;
 mod shop;
 mod workflows;

@@ -114,3 +114,12 @@ fn every_reason_has_a_name_of_its_own() {
         assert_eq!(Reason::from_name(name), None);
     }
 }
+
+#[test]
+fn a_delta_of_nothing_takes_and_gives_nothing() {
+    let all = deltas(&[(1, 0), (2, -3), (3, 4)]);
+    let taken: Vec<_> = takes(&all).collect();
+    assert_eq!(taken, [(stock(2), Take::Minus { quantity: 3 })]);
+    let given: Vec<_> = gives(&all).collect();
+    assert_eq!(given, [(stock(3), Give::Plus { quantity: 4 })]);
+}

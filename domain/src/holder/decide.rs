@@ -227,7 +227,12 @@ impl Holder {
 }
 
 impl Hold {
-    fn check_free(&self) -> Result<(), Refusal> {
+    /// Checks that it is there to be used: live, and no order's.
+    ///
+    /// # Errors
+    /// The hold has ended, or belongs to an order.
+    #[doc = include_str!("../../docs/hold_check_free.md")]
+    pub fn check_free(&self) -> Result<(), Refusal> {
         match (self.status, self.claimed_by) {
             (HoldStatus::Converted(order), _) => {
                 Err(Refusal::ReservationConverted { reservation: self.id, order })

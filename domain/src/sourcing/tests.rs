@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::{Allocation, Demand, Held, Plan, Rule, Sourcing, candidates, plan, use_held};
+use super::{
+    Allocation, Demand, Held, Plan, Rule, Sourcing, candidates, orderable, plan, use_held,
+};
 use crate::{
     ProductId, Quantity, ReservationId, Shortage, StockKey, WarehouseId,
     catalogue::Warehouse,
@@ -227,4 +229,23 @@ fn nearest_means_over_the_globe_not_over_the_map() {
     // Far north, a degree of longitude is short.
     asked(Rule::Nearest, &[degrees(80, 0), degrees(85, 40)], degrees(85, 0), &[2, 1]);
     asked(Rule::Nearest, &[degrees(0, 0), None], Some((i32::MIN, i32::MAX)), &[1, 2]);
+}
+
+#[test]
+fn what_one_line_takes_of_a_hold_the_next_cannot_have() {
+    let held = Held { stock: at(1, 7), hold: ReservationId(9), quantity: 5 };
+    let (allocations, demands) = use_held(&[(ProductId(7), 3), (ProductId(7), 3)], &[held]);
+    let used: Vec<_> = allocations.iter().map(|found| (found.line, found.quantity)).collect();
+    assert_eq!(used, [(0, 3), (1, 2)]);
+    assert_eq!(demands, [Demand { line: 1, product: ProductId(7), quantity: 1 }]);
+}
+
+#[test]
+fn what_can_be_ordered_is_all_of_them_or_the_most_of_one() {
+    let can = |sourcing| orderable(sourcing, [3, 9, 0].into_iter());
+    assert_eq!(can(PRIORITY), 12);
+    assert_eq!(can(sourcing(Rule::MostStock, true)), 12);
+    assert_eq!(can(sourcing(Rule::Nearest, false)), 9);
+    assert_eq!(can(sourcing(Rule::SingleWarehouse, true)), 9);
+    assert_eq!(orderable(sourcing(Rule::SingleWarehouse, false), [].into_iter()), 0);
 }

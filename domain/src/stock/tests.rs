@@ -280,3 +280,35 @@ fn the_version_counts_stock_and_policy_but_not_reservations() {
     assert_eq!(counted.state().version, version + 1);
     assert_eq!(counted.and(policy(Some(1), None)).state().version, version + 2);
 }
+
+#[test]
+fn what_frees_units_names_the_entry_that_has_fewer() {
+    let entry = Owner::hold(ReservationId(9));
+    let (stock, owner, step) = (KEY, order(1), 0);
+    let taken = |take| StockEvent::Taken { stock, owner, step, take };
+    let undone = |take| StockEvent::Undone { stock, owner, step, take };
+    let given = |give| StockEvent::Given { stock, owner, step, give };
+    assert_eq!(taken(Take::Consume { entry, quantity: 1 }).freed(), Some(entry));
+    assert_eq!(given(Give::Release { entry, quantity: 1 }).freed(), Some(entry));
+    assert_eq!(undone(Take::Reserve { quantity: 1 }).freed(), Some(owner));
+    for more in [
+        taken(Take::Reserve { quantity: 1 }),
+        undone(Take::Consume { entry, quantity: 1 }),
+        given(Give::Plus { quantity: 1 }),
+    ] {
+        assert_eq!(more.freed(), None, "{more:?}");
+    }
+}
+
+#[test]
+fn a_stock_of_which_nothing_arrives_is_the_same_version() {
+    let given = |give| {
+        let owner = Owner::transfer(TransferId(1));
+        StockEvent::Given { stock: KEY, owner, step: 1, give }
+    };
+    let mut stock = Stock { incoming: 5, ..Stock::default() };
+    stock.evolve(&given(Give::Arrive { received: 0, missing: 3 }));
+    assert_eq!((stock.incoming, stock.on_hand, stock.version), (2, 0, 0));
+    stock.evolve(&given(Give::Arrive { received: 2, missing: 0 }));
+    assert_eq!((stock.incoming, stock.on_hand, stock.version), (0, 2, 1));
+}

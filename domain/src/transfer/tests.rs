@@ -185,3 +185,16 @@ fn what_is_written_off_comes_back_nowhere() {
     let reason = Some(" ".to_owned());
     on_the_road().when(TransferCommand::Cancel { restock: true, reason }).invalid("reason");
 }
+
+#[test]
+fn a_transfer_begins_with_its_dispatch_and_follows_its_own_events() {
+    let dispatched = crate::Event::from(TransferEvent::Dispatched(Box::new(ten(true))));
+    let came = on_the_road().when(receive(Some(4))).events().remove(0);
+    assert_eq!(Transfer::after(None, &came.clone().into()), None, "it was never dispatched");
+    let sent = Transfer::after(None, &dispatched);
+    assert_eq!(sent.as_ref(), Some(on_the_road().state()));
+    let received = Transfer::after(sent, &came.into()).unwrap();
+    assert_eq!((counts(&received), received.next_step), ((4, 0, 0, 6), 2));
+    let closed = on_the_road().and(receive(Some(4))).and(cancel(true));
+    assert_eq!(closed.state().next_step, 3);
+}

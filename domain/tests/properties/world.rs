@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use stockade_domain::{
     Event, OrderId, Owner, Quantity, ReservationId, Sequence, Step, StockKey, Timestamp,
     TransferId,
+    account::Accounts,
     catalogue::Catalogue,
-    holder::{HoldEvent, Holder, HolderKey},
+    holder::{Hold, HoldEvent, Holder, HolderKey},
     invariants::{Reasons, check_conservation, check_open, check_order, check_stock},
     ledger::Ledger,
     open::{OpenTable, Part, part},
     order::{Order, OrderEvent, Status},
     stock::{Stock, StockEvent},
+    succession::{Before, check_event},
     transfer::{Transfer, TransferEvent},
 };
 
@@ -70,6 +72,7 @@ impl World {
     }
 
     pub(crate) fn apply(&mut self, event: Event) {
+        check_event(self, &event, &mut |violation| panic!("{violation}"));
         match &event {
             Event::Stock(event) => self.stocks.entry(event.stock()).or_default().evolve(event),
             Event::Order(OrderEvent::Placed(placed)) => {
@@ -200,5 +203,31 @@ impl World {
         assert_eq!(self.stocks, other.stocks);
         assert_eq!(self.holders, other.holders);
         self.assert_unchanged_since(other);
+    }
+}
+
+impl Before for World {
+    fn order<T>(&self, id: OrderId, look: impl FnOnce(Option<&Order>) -> T) -> T {
+        look(self.orders.get(&id))
+    }
+
+    fn hold<T>(&self, id: ReservationId, look: impl FnOnce(Option<&Hold>) -> T) -> T {
+        look(self.keys.get(&id).and_then(|key| self.holders.get(key)?.holds.get(&id)))
+    }
+
+    fn transfer<T>(&self, id: TransferId, look: impl FnOnce(Option<&Transfer>) -> T) -> T {
+        look(self.transfers.get(&id))
+    }
+
+    fn stock<T>(&self, key: StockKey, look: impl FnOnce(Option<&Stock>) -> T) -> T {
+        look(self.stocks.get(&key))
+    }
+
+    fn catalogue<T>(&self, look: impl FnOnce(&Catalogue) -> T) -> T {
+        look(&self.catalogue)
+    }
+
+    fn accounts<T>(&self, look: impl FnOnce(&Accounts) -> T) -> T {
+        look(&Accounts::default())
     }
 }

@@ -39,7 +39,7 @@ pub use options::{
     SEGMENT_BYTES_MIN, UNSYNCED_RECORDS_MAX,
 };
 pub use recovery::{OpenJournal, Recovered, Trimmed};
-pub use stats::JournalStats;
+pub use stats::{JournalStats, Room};
 
 use crate::{Disk, Sequence};
 use parking_lot::Mutex;
@@ -159,6 +159,11 @@ impl<T: Send + 'static> Journal<T> {
     #[inline]
     pub fn nearly_full(&self) -> bool {
         self.shared.stats.nearly_full.load(Ordering::Relaxed)
+    }
+
+    /// How much can still be written before the journal needs space that it may not get. What is queued is not written yet.
+    pub fn room(&self) -> Room {
+        self.shared.stats.room()
     }
 
     /// Why the journal is poisoned, if it is.

@@ -81,8 +81,10 @@ impl Space {
     pub(crate) fn request(&self, number: u64) {
         let mut state = self.shared.state.lock();
         if state.ready.as_ref().is_some_and(|spare| spare.number == number) {
+            self.shared.stats.next_ready.store(true, Ordering::Release);
             return;
         }
+        self.shared.stats.next_ready.store(false, Ordering::Release);
         state.ready = None;
         state.wanted = Some(number);
         if self.thread.is_some() {
@@ -108,6 +110,7 @@ impl Space {
             }
         }
         state.urgent = false;
+        self.shared.stats.next_ready.store(false, Ordering::Release);
         match (state.ready.take(), state.failed.clone()) {
             (Some(spare), _) => Ok(spare.file),
             (None, Some(error)) => Err(error),
@@ -178,6 +181,7 @@ impl Shared {
                 state.failed = None;
                 state.ready = Some(Spare { number, file });
                 self.stats.nearly_full.store(false, Ordering::Relaxed);
+                self.stats.next_ready.store(true, Ordering::Release);
             }
             Err(error) => {
                 if !self.stats.nearly_full.swap(true, Ordering::Relaxed) {

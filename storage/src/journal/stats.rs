@@ -33,6 +33,21 @@ pub struct JournalStats {
     pub queued_bytes: u64,
     /// Whether the space for the next segment could not be had.
     pub nearly_full: bool,
+    /// Whether the next segment is prepared.
+    pub next_ready: bool,
+    /// Bytes that are left of the segment being written.
+    pub room_bytes: u64,
+}
+
+/// How much room the journal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// The next segment is prepared.
+    Next,
+    /// The next segment is being prepared, and whether it can be had is not known yet; so many bytes are left of the present one.
+    Unknown(u64),
+    /// The next segment could not be had; so many bytes are left of the present one.
+    Last(u64),
 }
 
 /// The same, while it is counted. Only the journal's thread adds, so plain loads and stores would
@@ -51,6 +66,8 @@ pub(crate) struct Counters {
     pub(crate) segments_begun: AtomicU64,
     pub(crate) segment: AtomicU64,
     pub(crate) nearly_full: AtomicBool,
+    pub(crate) next_ready: AtomicBool,
+    pub(crate) room_bytes: AtomicU64,
 }
 
 pub(crate) fn add(counter: &AtomicU64, count: u64) {
@@ -82,6 +99,18 @@ impl Counters {
             queued_records,
             queued_bytes,
             nearly_full: self.nearly_full.load(Ordering::Relaxed),
+            next_ready: self.next_ready.load(Ordering::Relaxed),
+            room_bytes: get(&self.room_bytes),
+        }
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        // Read first: should a segment begin meanwhile, this is too little and never too much.
+        let left = self.room_bytes.load(Ordering::Relaxed);
+        match (self.next_ready.load(Ordering::Acquire), self.nearly_full.load(Ordering::Acquire)) {
+            (true, _) => Room::Next,
+            (false, true) => Room::Last(left),
+            (false, false) => Room::Unknown(left),
         }
     }
 }

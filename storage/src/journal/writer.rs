@@ -82,6 +82,7 @@ impl Writer {
         self.rotated = false;
         if let Some(active) = &self.active {
             self.stats.segment.store(active.header.segment, Ordering::Relaxed);
+            self.stats.room_bytes.store(self.room(), Ordering::Relaxed);
             self.space.request(active.header.segment + 1);
         }
         Ok(())
@@ -220,6 +221,7 @@ impl Writer {
         self.buffer_at += self.buffer.len() as u64;
         self.buffer.clear();
         self.unsynced = true;
+        self.stats.room_bytes.store(self.room(), Ordering::Relaxed);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::{Random, Records, Running, open, small, start};
 use stockade_storage::{
-    AppendError, Durability, Fault, Group, JournalError, JournalOptions, SimDisk,
+    AppendError, Durability, Fault, Group, JournalError, JournalOptions, Room, SimDisk,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +148,35 @@ fn space_that_comes_back_ends_the_warning() {
     }
     sim.set_capacity(None);
     for _ in 0..20 {
+        running.commit(std::slice::from_ref(&record)).unwrap();
+    }
+    assert!(!running.journal.nearly_full());
+    running.journal.shutdown().unwrap();
+}
+
+#[test]
+fn the_room_that_is_left_is_known() {
+    let options = small(Durability::Sync);
+    let sim = SimDisk::new(1);
+    let mut running = start(&sim, &options).unwrap();
+    assert_eq!(running.journal.room(), Room::Next);
+    sim.set_capacity(Some(2 * options.segment_bytes));
+    let record = vec![7; 500];
+    let mut least = options.segment_bytes;
+    while least > 1_500 {
+        running.commit(std::slice::from_ref(&record)).unwrap();
+        match running.journal.room() {
+            Room::Next => assert_eq!(least, options.segment_bytes, "there was a last segment"),
+            Room::Last(left) => {
+                assert!(left + 500 < least, "{left} bytes are left after {least}");
+                assert_eq!(left, running.journal.stats().room_bytes);
+                least = left;
+            }
+            Room::Unknown(_) => panic!("it is tried at once"),
+        }
+    }
+    sim.set_capacity(None);
+    while running.journal.room() != Room::Next {
         running.commit(std::slice::from_ref(&record)).unwrap();
     }
     assert!(!running.journal.nearly_full());
