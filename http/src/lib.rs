@@ -31,6 +31,7 @@ mod caller;
 mod client;
 mod command;
 mod config;
+mod connection;
 mod cors;
 mod docs;
 mod edge;

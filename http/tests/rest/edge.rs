@@ -323,16 +323,6 @@ fn a_body_that_trickles_is_cut_off() {
 }
 
 #[test]
-fn a_head_that_trickles_is_cut_off() {
-    let config = HttpConfig { head_timeout: Duration::from_millis(200), ..HttpConfig::default() };
-    let server = Server::with(config);
-    let begun = Instant::now();
-    let answer = server.raw(b"GET /v1/products HTTP/1.1\r\nhost: loc");
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(begun.elapsed() < Duration::from_secs(9), "by the timeout, not by the test's own");
-}
-
-#[test]
 fn what_is_compressed_is_known_by_its_etag_again() {
     let server = Server::start();
     for _ in 0..20 {

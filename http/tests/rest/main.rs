@@ -5,6 +5,7 @@ mod bulk;
 mod carried;
 mod catalogue;
 mod compat;
+mod connections;
 mod contract;
 mod customers;
 mod docs;
