@@ -231,3 +231,26 @@ fn what_is_no_request_is_told_so_in_a_problem() {
         assert!(last.starts_with(&status.to_string()), "{answers}");
     }
 }
+
+#[test]
+fn one_connection_too_many_waits_until_another_ends() {
+    let server = Server::with(HttpConfig { connections_max: 2, ..HttpConfig::default() });
+    let mut clients = [(); 2].map(|()| Client::of(&server));
+    for client in &mut clients {
+        client.ask("/livez");
+    }
+    let mut late = Client::of(&server);
+    assert!(late.say(&request("/livez")));
+    assert!(late.hears_nothing_for(SOON * 2), "it waits");
+    for client in &mut clients {
+        assert!(client.ask("/livez").starts_with("HTTP/1.1 200"), "those who are in are served");
+    }
+    let [gone, mut stays] = clients;
+    drop(gone);
+    let mut first = [0; 12];
+    late.0.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    drop(late);
+    assert!(stays.ask("/livez").starts_with("HTTP/1.1 200"));
+    assert!(Client::of(&server).ask("/livez").starts_with("HTTP/1.1 200"), "it lives on");
+}
