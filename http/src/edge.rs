@@ -38,6 +38,7 @@ use crate::{
     AuthMode,
     connection::{Answering, Turn},
     cors::Cors,
+    limits,
     problem::{Code, Problem},
     state::Shared,
     trace::Access,
@@ -151,9 +152,11 @@ impl Marks {
                 Some(problem) => self.problem(problem),
                 None => self.problem(&Problem::of_status(response.status())),
             };
-            return response.into_response(answer);
+            response = response.into_response(answer);
+        } else {
+            self.mark(response.headers_mut());
         }
-        self.mark(response.headers_mut());
+        limits::mark(&mut response);
         response
     }
 

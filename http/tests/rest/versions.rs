@@ -139,6 +139,45 @@ fn a_read_waits_for_the_position_that_it_asks_for() {
 }
 
 #[test]
+fn a_refused_write_says_what_it_saw_and_a_plan_is_no_write() {
+    let server = Server::start();
+    server.product("1.00", 5);
+    server.order(1, 5);
+    let here = server.get("/v1/products").header("stockade-position").map(str::to_owned);
+    assert_eq!(here, None);
+    let position = |answer: &Answer| {
+        let (_, digits) = answer.header("stockade-position")?.split_once('-')?;
+        u64::from_str_radix(digits, 16).ok()
+    };
+    for (path, body, status) in [
+        ("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#, 409),
+        ("/v1/orders", r#"{"product_id": 9, "quantity": 1}"#, 422),
+        ("/v1/orders/9/cancel", "{}", 404),
+    ] {
+        let refused = server.post(path, body);
+        assert_eq!(refused.status, status, "{}", refused.text);
+        let seen = position(&refused).unwrap();
+        assert!(seen > 0 && seen <= server.engine.position(), "{path}");
+    }
+    // What was told "too little" can be read as it was told it.
+    let short = server.post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#);
+    let shown = at_least(&server, "/v1/products/1", short.header("stockade-position").unwrap());
+    assert_eq!(shown.is(200)["available"], 0);
+    // Whoever is not let in, or says nothing that can be read, has seen nothing.
+    assert_eq!(position(&server.post("/v1/orders", "{")), None);
+    for mount in ["/v1", "/api", ""] {
+        let plan = |headers: &[(&str, &str)]| {
+            let line = r#"{"product_id": 1, "quantity": 1}"#;
+            server.send("POST", &format!("{mount}/orders/plan"), headers, Some(line))
+        };
+        assert_eq!(position(&plan(&[])), None);
+        plan(&[]).is(200);
+        // It waits like a read.
+        plan(&[("stockade-min-position", "nonsense")]).problem(422, "invalid");
+    }
+}
+
+#[test]
 fn a_read_is_let_go_as_soon_as_the_position_is_there() {
     let position_wait = std::time::Duration::from_secs(30);
     let server = Arc::new(Server::with(HttpConfig { position_wait, ..HttpConfig::default() }));
