@@ -206,3 +206,82 @@ fn the_history_of_an_order_says_who() {
     assert!(who(0).is_null());
     assert_eq!(who(1), "customer/7");
 }
+
+#[test]
+fn what_is_wrong_with_a_command_comes_before_that_it_is_stale_and_both_before_the_state() {
+    let server = Server::start();
+    server.product("1.00", 100);
+    server.product("1.00", 1);
+    server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
+    server.order(1, 5);
+    server.post("/v1/orders/1/cancel", "{}").is(200);
+    server.post("/v1/reservations", r#"{"product_id": 1, "quantity": 1}"#).is(201);
+    server.delete("/v1/reservations/1");
+    server.post("/v1/customers", r#"{"name": "Ann"}"#).is(201);
+    let moved = r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 5, "in_transit": true}"#;
+    server.post("/v1/warehouses/transfer", moved).is(201);
+    server.post("/v1/transfers/1/receive", "{}").is(200);
+    server.post("/v1/reservations", r#"{"product_id": 1, "quantity": 50}"#).is(201);
+    let long = "x".repeat(300);
+    let sku = server.get("/v1/products/2").is(200)["sku"].clone();
+    // What is wrong by itself, what the thing does not allow now, and the code of that.
+    for (method, path, wrong, refused, code) in [
+        ("POST", "/v1/orders/1/payments", r#"{"method": "LONG"}"#, "{}", "order_not_payable"),
+        ("POST", "/v1/orders/1/shipments", r#"{"carrier": "LONG"}"#, "{}", "illegal_transition"),
+        (
+            "POST",
+            "/v1/reservations/1/extend",
+            r#"{"ttl_seconds": 999999999}"#,
+            r#"{"ttl_seconds": 60}"#,
+            "illegal_transition",
+        ),
+        (
+            "POST",
+            "/v1/transfers/1/receive",
+            r#"{"discrepancy": {"quantity": 1, "reason": "LONG"}}"#,
+            "{}",
+            "transfer_closed",
+        ),
+        ("POST", "/v1/transfers/1/cancel", r#"{"reason": "LONG"}"#, "{}", "transfer_closed"),
+        (
+            "PUT",
+            "/v1/warehouses/1/stock/1",
+            r#"{"on_hand": 90, "reason": "LONG"}"#,
+            r#"{"on_hand": 1, "reason": "counted"}"#,
+            "insufficient_stock",
+        ),
+        ("PATCH", "/v1/products/1", r#"{"name": "LONG"}"#, r#"{"sku": "SKU"}"#, "sku_taken"),
+        (
+            "PUT",
+            "/v1/products/1",
+            r#"{"name": "LONG", "price": "1", "stock": 90}"#,
+            r#"{"name": "a", "price": "1", "sku": "SKU"}"#,
+            "sku_taken",
+        ),
+    ] {
+        let sku = sku.as_str().unwrap();
+        let (wrong, refused) = (wrong.replace("LONG", &long), refused.replace("SKU", sku));
+        let send = |tag, body: &str| server.send(method, path, &[("if-match", tag)], Some(body));
+        send("\"99\"", &wrong).problem(422, "invalid");
+        send("\"99\"", &refused).problem(412, "precondition_failed");
+        send("*", &refused).problem(409, code);
+    }
+    // Where the thing allows everything, there is only one before the other.
+    for (method, path, wrong, right) in [
+        ("PATCH", "/v1/shops/1", r#"{"name": "LONG"}"#, r#"{"name": "b"}"#),
+        ("PATCH", "/v1/warehouses/1", r#"{"name": "LONG"}"#, r#"{"name": "b"}"#),
+        ("PUT", "/v1/shops/1/warehouses", r#"{"warehouse_ids": [9]}"#, r#"{"warehouse_ids": [1]}"#),
+        ("PATCH", "/v1/customers/1", r#"{"name": "LONG"}"#, r#"{"name": "b"}"#),
+    ] {
+        let wrong = wrong.replace("LONG", &long);
+        let send = |body: &str| server.send(method, path, &[("if-match", "\"99\"")], Some(body));
+        assert_eq!(send(&wrong).status, 422, "{method} {path}");
+        send(right).problem(412, "precondition_failed");
+    }
+    // What must be conditional is told so behind what is wrong with it, too.
+    let body = format!(r#"{{"name": "{long}", "price": "1"}}"#);
+    server.send("PUT", "/v1/products/1", &[], Some(&body)).problem(422, "invalid");
+    let body = r#"{"name": "a", "price": "1"}"#;
+    server.send("PUT", "/v1/products/1", &[], Some(body)).problem(428, "precondition_required");
+    server.delete("/v1/products/1").problem(428, "precondition_required");
+}
