@@ -38,8 +38,9 @@ use crate::{
     AuthMode,
     connection::{Answering, Turn},
     cors::Cors,
-    limits,
+    encoding,
     problem::{Code, Problem},
+    standing,
     state::Shared,
     trace::Access,
 };
@@ -58,9 +59,10 @@ struct Marks {
 
 /// Around everything: checks who was meant, names the request, writes problems, and adds the headers of every answer.
 pub(crate) async fn edge(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    encoding::spell_out(&mut req);
     let state = req.app_data::<Shared>().expect("every route has the state");
     let cors = Cors::of(&req, &state.cors_origins);
     let marks = Marks { id: request_id(req.headers()), cors };
@@ -156,7 +158,7 @@ impl Marks {
         } else {
             self.mark(response.headers_mut());
         }
-        limits::mark(&mut response);
+        standing::mark(&mut response);
         response
     }
 

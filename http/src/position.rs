@@ -14,7 +14,7 @@ use actix_web::{
 use stockade_actors::Engine;
 use stockade_domain::Sequence;
 
-use crate::{problem::Problem, state::Shared};
+use crate::{answer, problem::Problem, state::Shared};
 
 static POSITION: HeaderName = HeaderName::from_static("stockade-position");
 static MIN_POSITION: HeaderName = HeaderName::from_static("stockade-min-position");
@@ -36,7 +36,8 @@ fn read(engine: &Engine, text: &str) -> Option<Sequence> {
 
 /// Whether a request may change something. A plan is sent like one that does.
 pub(crate) fn is_write(req: &HttpRequest) -> bool {
-    !matches!(*req.method(), Method::GET | Method::HEAD) && !req.path().ends_with("/orders/plan")
+    !matches!(*req.method(), Method::GET | Method::HEAD)
+        && !answer::path(req).ends_with("/orders/plan")
 }
 
 /// Says in the answer to a write where it can be read; where it was refused, what the refusal saw.
@@ -47,7 +48,8 @@ pub(crate) fn mark(
     let engine = engine(req);
     // What is answered is folded: this is at or after it.
     let position = text(engine, engine.position());
-    let mut response = answer.map_err(|problem| problem.with_header(POSITION.clone(), &position))?;
+    let mut response =
+        answer.map_err(|problem| problem.with_header(POSITION.clone(), &position))?;
     if let Ok(position) = HeaderValue::from_str(&position) {
         response.headers_mut().insert(POSITION.clone(), position);
     }

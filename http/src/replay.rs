@@ -12,8 +12,8 @@ use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::Sequence;
 
 use crate::{
-    accounts, adjustments, command::Acting, orders, problem::Problem, products, reservations,
-    shops, state::Shared, stock, transfers, warehouses,
+    accounts, adjustments, answer, command::Acting, orders, problem::Problem, products,
+    reservations, shops, state::Shared, stock, transfers, warehouses,
 };
 
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -42,7 +42,7 @@ async fn read(engine: &Engine, places: Vec<Sequence>) -> Result<Vec<FirstAnswer>
 fn show(req: &HttpRequest, engine: &Engine, first: FirstAnswer) -> HttpResponse {
     match first {
         // A batch of all or none is one command, also when it is a batch of one.
-        FirstAnswer::Order(order) if req.path().ends_with("/batch") => {
+        FirstAnswer::Order(order) if answer::path(req).ends_with("/batch") => {
             orders::all_placed(engine, &[order])
         }
         FirstAnswer::Order(order) => orders::done(req, engine, &order),

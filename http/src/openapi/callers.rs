@@ -34,14 +34,8 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 const PLAN: &str = "/v1/orders/plan";
 
 /// The commands whose effect is not remembered: what they answer is a secret, or they have none.
-const WITHOUT_KEY: [&str; 6] = [
-    PLAN,
-    "/v1/register",
-    "/v1/login",
-    "/v1/token/refresh",
-    "/v1/logout",
-    "/v1/api-keys",
-];
+const WITHOUT_KEY: [&str; 6] =
+    [PLAN, "/v1/register", "/v1/login", "/v1/token/refresh", "/v1/logout", "/v1/api-keys"];
 
 impl Callers {
     /// The refusals that follow from who asks.

@@ -359,32 +359,6 @@ fn a_body_that_trickles_is_cut_off() {
 }
 
 #[test]
-fn what_is_compressed_is_known_by_its_etag_again() {
-    let server = Server::start();
-    for _ in 0..20 {
-        server.product("1.00", 1);
-    }
-    for encoding in ["gzip", "zstd"] {
-        let ask = |path: &str, more: &str| {
-            let request = format!(
-                "GET {path} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: {encoding}\r\n{more}connection: close\r\n\r\n"
-            );
-            server.raw(request.as_bytes()).to_lowercase()
-        };
-        let packed = ask("/errors/insufficient_stock", "");
-        assert!(packed.contains(&format!("content-encoding: {encoding}")), "{packed}");
-        assert!(packed.contains("vary: accept-encoding"), "{packed}");
-        let tag = packed.split("etag: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        for known in [format!("\"{tag}\""), format!("W/\"{tag}\""), format!("\"{tag}-{encoding}\"")]
-        {
-            let again = ask("/errors/insufficient_stock", &format!("if-none-match: {known}\r\n"));
-            assert!(again.starts_with("http/1.1 304"), "{known} {again}");
-            assert!(again.ends_with("\r\n\r\n") && !again.contains("content-encoding"), "{again}");
-        }
-    }
-}
-
-#[test]
 fn a_connection_is_kept_and_pipelined_requests_are_answered_in_order() {
     let server = Server::start();
     server.product("1.00", 1);

@@ -10,6 +10,7 @@ mod contract;
 mod customers;
 mod docs;
 mod edge;
+mod encodings;
 mod errors;
 mod events;
 mod holds;
