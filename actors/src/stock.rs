@@ -257,6 +257,7 @@ impl Handler<Change> for StockActor {
     fn handle(&mut self, Change { command, reply }: Change, _: &mut Context<Self>) {
         let (key, at) = (self.key, self.lane.now());
         let changed = self.turn(&reply.by, |stock| {
+            command.check()?;
             reply.by.expects(stock.version)?;
             Ok(Ok::<_, ()>(stock.decide(key, &command, at)?))
         });

@@ -179,6 +179,24 @@ impl Dispatched {
     }
 }
 
+impl TransferCommand {
+    /// Checks what can be said without the transfer: this is told before that the transfer has changed.
+    ///
+    /// # Errors
+    /// A field out of range.
+    #[doc = include_str!("../docs/transfer_command_check.md")]
+    pub fn check(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Receive { discrepancy: Some((missing, reason)), .. } => {
+                check_quantity(|| "discrepancy/quantity".into(), *missing)?;
+                check_text("discrepancy/reason", reason, TEXT_MAX)
+            }
+            Self::Cancel { reason: Some(reason), .. } => check_text("reason", reason, TEXT_MAX),
+            Self::Receive { .. } | Self::Cancel { .. } => Ok(()),
+        }
+    }
+}
+
 impl Transfer {
     /// A transfer that was just dispatched.
     #[doc = include_str!("../docs/transfer_new.md")]
@@ -244,6 +262,7 @@ impl Transfer {
         command: &TransferCommand,
         at: Timestamp,
     ) -> Result<TransferEvent, Refusal> {
+        command.check()?;
         let transfer = self.dispatched.id;
         if self.status() != TransferStatus::InTransit {
             return Err(Refusal::TransferClosed(transfer));
@@ -252,11 +271,7 @@ impl Transfer {
         match command {
             TransferCommand::Receive { quantity, discrepancy } => {
                 let (missing, reason) = match discrepancy {
-                    Some((missing, reason)) => {
-                        check_quantity(|| "discrepancy/quantity".into(), *missing)?;
-                        check_text("discrepancy/reason", reason, TEXT_MAX)?;
-                        (*missing, Some(reason.as_str().into()))
-                    }
+                    Some((missing, reason)) => (*missing, Some(reason.as_str().into())),
                     None => (0, None),
                 };
                 let left = self.on_the_road();
@@ -269,19 +284,16 @@ impl Transfer {
                 let stock = self.dispatched.destination();
                 Ok(TransferEvent::Received { transfer, step, stock, received, missing, reason, at })
             }
-            TransferCommand::Cancel { restock, reason } => {
-                reason.as_ref().map_or(Ok(()), |reason| check_text("reason", reason, TEXT_MAX))?;
-                Ok(TransferEvent::Cancelled {
-                    transfer,
-                    step,
-                    to: self.dispatched.destination(),
-                    from: self.dispatched.origin(),
-                    quantity: self.on_the_road(),
-                    restock: *restock,
-                    reason: reason.as_deref().map(Into::into),
-                    at,
-                })
-            }
+            TransferCommand::Cancel { restock, reason } => Ok(TransferEvent::Cancelled {
+                transfer,
+                step,
+                to: self.dispatched.destination(),
+                from: self.dispatched.origin(),
+                quantity: self.on_the_road(),
+                restock: *restock,
+                reason: reason.as_deref().map(Into::into),
+                at,
+            }),
         }
     }
 

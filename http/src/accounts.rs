@@ -140,12 +140,14 @@ async fn prove(
 ) -> Result<Checked, Problem> {
     let address = client::address(req, &state.trusted_proxies);
     let limits = state.limits.as_ref().zip(address);
-    limits.map_or(Ok(()), |(limits, address)| limits.check_login(address))?;
+    if let Some((limits, address)) = limits {
+        limits.check_login(address)?.iter().for_each(|standing| standing.note(req));
+    }
     let hash = person.and_then(|person| person.password.clone());
     match state.passwords.check(password, hash).await? {
         Checked::Wrong => {
             if let Some((limits, address)) = limits {
-                limits.login_failed(address);
+                limits.login_failed(address).note(req);
             }
             Err(wrong())
         }

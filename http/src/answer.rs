@@ -46,7 +46,7 @@ pub(crate) fn done(
     place: fmt::Arguments<'_>,
     body: &impl Serialize,
 ) -> HttpResponse {
-    let acts = ACTS.iter().any(|act| req.path().ends_with(&format!("/{act}")));
+    let acts = ACTS.iter().any(|act| path(req).ends_with(&format!("/{act}")));
     if *req.method() == Method::POST && !acts { created(req, place, body) } else { ok(body) }
 }
 
@@ -121,9 +121,14 @@ pub(crate) fn nothing() -> HttpResponse {
     HttpResponse::new(StatusCode::NO_CONTENT)
 }
 
+/// The path that the request asked for, in the letters in which the router knows it: `%31` is a `1`.
+pub(crate) fn path(req: &HttpRequest) -> &str {
+    req.match_info().as_str()
+}
+
 /// The mount that the request used: what it is told about other places begins with it.
 pub(crate) fn mount(req: &HttpRequest) -> &'static str {
-    let path = req.path();
+    let path = path(req);
     ["/v1", "/api"]
         .into_iter()
         .find(|mount| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/')))

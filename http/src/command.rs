@@ -203,7 +203,8 @@ fn key_of(req: &HttpRequest, who: Option<Who>) -> Result<Option<IdempotencyKey>,
     let (Some(own), more) = (given.next(), given.next()) else { return Ok(None) };
     let key = scoped(who, own.as_bytes()).filter(|_| more.is_none());
     let key = key.ok_or_else(|| Problem::header("Idempotency-Key", WANTED))?;
-    let route = req.path().strip_prefix(answer::mount(req)).unwrap_or_else(|| req.path());
+    let path = answer::path(req);
+    let route = path.strip_prefix(answer::mount(req)).unwrap_or(path);
     let body = req.extensions();
     let body = body.get::<Body>().map_or(&[][..], |Body(body)| body);
     let request =

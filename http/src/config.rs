@@ -22,13 +22,13 @@ pub struct HttpConfig {
     pub workers: usize,
     /// The largest JSON body, in bytes. A batch of 1,000 orders of 100 lines fits the default.
     pub json_bytes_max: usize,
-    /// How long a client may take to send the head of a request.
+    /// How long a client may take to send the head of a request, from its first byte; and until a new connection says something.
     pub head_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
     /// How long a read waits for the position that it asks for (`Stockade-Min-Position`); the engine waits a minute at most.
     pub position_wait: Duration,
-    /// How long an idle connection is kept.
+    /// How long a connection is kept on which nothing happens: no request comes, or nothing of an answer is read.
     pub keep_alive: Duration,
     /// The most connections of one worker; more wait in the listener's backlog.
     pub connections_max: usize,

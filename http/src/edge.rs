@@ -5,33 +5,42 @@ use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
     panic::AssertUnwindSafe,
+    pin::Pin,
+    rc::Rc,
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use actix_web::{
     Error, HttpResponse,
-    body::{BoxBody, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
         Method, StatusCode,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue,
-            ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+            HttpDate, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
+    web::Bytes,
 };
 use futures_util::FutureExt;
+use stockade_domain::Timestamp;
 use tracing::Instrument;
 
 use crate::{
     AuthMode,
+    connection::{Answering, Turn},
     cors::Cors,
+    encoding,
     problem::{Code, Problem},
+    standing,
     state::Shared,
     trace::Access,
 };
@@ -50,15 +59,69 @@ struct Marks {
 
 /// Around everything: checks who was meant, names the request, writes problems, and adds the headers of every answer.
 pub(crate) async fn edge(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    encoding::spell_out(&mut req);
     let state = req.app_data::<Shared>().expect("every route has the state");
     let cors = Cors::of(&req, &state.cors_origins);
     let marks = Marks { id: request_id(req.headers()), cors };
     let access = Access::begin(&req, &marks.id);
+    let turn = req.conn_data::<Rc<Turn>>().map(Turn::answer);
     let answer = inside(req, next, marks).instrument(access.span()).await;
     access.end(&answer);
+    answer.map(|response| response.map_body(|_, body| until_sent(body, turn)))
+}
+
+/// An answer that is not there as a whole is the application's turn until it is.
+fn until_sent(body: BoxBody, turn: Option<Answering>) -> BoxBody {
+    match turn {
+        Some(turn) if body.size() == BodySize::Stream => BoxBody::new(Sending { body, turn }),
+        _ => body,
+    }
+}
+
+/// A body that comes in pieces.
+struct Sending {
+    body: BoxBody,
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    turn: Answering,
+}
+
+impl MessageBody for Sending {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+/// The whole answer to what is no request: too slow, too large, or not HTTP.
+pub(crate) fn refusal(status: StatusCode, now: Timestamp) -> Vec<u8> {
+    let marks = Marks { id: new_request_id(), cors: Cors::Closed };
+    let response = marks.problem(&Problem::of_status(status));
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut answer = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
+    let date = HttpDate::from(UNIX_EPOCH + Duration::from_millis(now.0)).to_string();
+    let mut line = |name: &str, value: &[u8]| {
+        answer.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    };
+    line("date", date.as_bytes());
+    line("connection", b"close");
+    for (name, value) in response.headers() {
+        line(name.as_str(), value.as_bytes());
+    }
+    let body = response.into_body().try_into_bytes().unwrap_or_default();
+    line("content-length", body.len().to_string().as_bytes());
+    answer.extend(b"\r\n");
+    answer.extend(body);
     answer
 }
 
@@ -91,9 +154,11 @@ impl Marks {
                 Some(problem) => self.problem(problem),
                 None => self.problem(&Problem::of_status(response.status())),
             };
-            return response.into_response(answer);
+            response = response.into_response(answer);
+        } else {
+            self.mark(response.headers_mut());
         }
-        self.mark(response.headers_mut());
+        standing::mark(&mut response);
         response
     }
 

@@ -32,11 +32,19 @@ pub(crate) fn none_match(req: &HttpRequest, tag: &str) -> bool {
         .is_some_and(|tags| tags.iter().any(|known| *known == tag || *known == "*"))
 }
 
+/// A version that nothing has: the owner refuses it in its turn, behind what is wrong with the command itself.
+const NO_VERSION: u32 = 0;
+
 /// What the caller says the thing is before it changes it.
+///
+/// A command's own faults (422) are told before what it expects (428, 412), and this before what its thing forbids (409). The owner
+/// compares the versions between the two, so that it is asked also when it is known here already that they differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// Nothing.
     Nothing,
+    /// Nothing, where that is not enough.
+    Missing,
     /// That it exists (`*`).
     Anything,
     /// One of these ETags.
@@ -57,34 +65,40 @@ impl Expected {
     }
 
     /// The same, where saying nothing is not enough.
-    pub(crate) fn required(self) -> Result<Self, Problem> {
+    pub(crate) fn required(self) -> Self {
+        if self == Self::Nothing { Self::Missing } else { self }
+    }
+
+    /// The version that the engine must still find; one that nothing has if it is known that it will not.
+    pub(crate) fn version(&self, current: u32) -> Option<u32> {
         match self {
-            Self::Nothing => Err(Problem::new(
-                StatusCode::PRECONDITION_REQUIRED,
-                Code::PreconditionRequired,
-                "send If-Match with the ETag of the thing, or * to change it whatever it is now",
-            )),
-            said => Ok(said),
+            Self::Nothing | Self::Anything => None,
+            said if said.fits(current) => Some(current),
+            _ => Some(NO_VERSION),
         }
     }
 
-    /// Checks it against the present version; says the version that the engine must still find.
-    pub(crate) fn check(&self, current: u32) -> Result<Option<u32>, Problem> {
-        let fits = match self {
-            Self::Nothing | Self::Anything => return Ok(None),
-            Self::Tags(tags) => tags.iter().any(|tag| version(tag) == Some(current)),
-            Self::Version(version) => *version == current,
-        };
-        if fits { Ok(Some(current)) } else { Err(self.stale(current)) }
-    }
-
-    /// Checks it against all that the caller saw, not the version alone.
-    pub(crate) fn check_whole(&self, tag: &str, current: u32) -> Result<Option<u32>, Problem> {
+    /// The same of all that the caller saw, not of the version alone.
+    pub(crate) fn version_of_whole(&self, tag: &str, current: u32) -> Option<u32> {
         match self {
             Self::Tags(tags) if tags.iter().all(|known| known != tag.trim_matches('"')) => {
-                Err(self.stale(current))
+                Some(NO_VERSION)
             }
-            _ => self.check(current),
+            _ => self.version(current),
+        }
+    }
+
+    /// Checks it where the engine is not asked.
+    pub(crate) fn check(&self, current: u32) -> Result<(), Problem> {
+        if self.fits(current) { Ok(()) } else { Err(self.stale(current)) }
+    }
+
+    fn fits(&self, current: u32) -> bool {
+        match self {
+            Self::Nothing | Self::Anything => true,
+            Self::Missing => false,
+            Self::Tags(tags) => tags.iter().any(|tag| version(tag) == Some(current)),
+            Self::Version(version) => *version == current,
         }
     }
 
@@ -100,10 +114,15 @@ impl Expected {
         }
     }
 
-    /// What a caller reads that saw another version.
+    /// What a caller reads that saw another version, or does not say which.
     pub(crate) fn stale(&self, current: u32) -> Problem {
         let detail = format!("the present version is {current}");
         match self {
+            Self::Missing => Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                Code::PreconditionRequired,
+                "send If-Match with the ETag of the thing, or * to change it whatever it is now",
+            ),
             Self::Tags(_) => {
                 Problem::new(StatusCode::PRECONDITION_FAILED, Code::PreconditionFailed, detail)
             }

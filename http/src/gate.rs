@@ -73,14 +73,14 @@ where
     fn call(&self, (req, payload): (HttpRequest, web::Payload)) -> Self::Future {
         let (handler, who) = (self.handler.clone(), self.who);
         Box::pin(async move {
-            let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
-            if !is_read {
+            let is_write = position::is_write(&req);
+            if !matches!(*req.method(), Method::GET | Method::HEAD) {
                 let body = extract::read(&req, payload.into_inner()).await?;
                 req.extensions_mut().insert(Body(body));
             }
             let caller = admit(&req, who)?;
             req.extensions_mut().insert(caller);
-            if is_read {
+            if !is_write {
                 position::wait(&req).await?;
             }
             let args = Args::from_request(&req, &mut Payload::None).await.map_err(Into::into)?;
@@ -89,14 +89,11 @@ where
                 Ok(()) => handler.call(args).await,
                 Err(problem) => Err(problem),
             };
-            let mut answer = match answer.as_ref().map_err(Problem::was_done) {
-                Err(Some(at)) => replay::first_answer(&req, at).await?,
-                _ => answer?,
+            let answer = match answer.as_ref().map_err(Problem::was_done) {
+                Err(Some(at)) => replay::first_answer(&req, at).await,
+                _ => answer,
             };
-            if !is_read {
-                position::mark(&req, &mut answer);
-            }
-            Ok(answer)
+            Ok(if is_write { position::mark(&req, answer) } else { answer }?)
         })
     }
 }
@@ -158,13 +155,15 @@ fn bearer(header: &str) -> Option<&str> {
 fn check_rate(req: &HttpRequest, state: &State, caller: Caller) -> Result<(), Problem> {
     let Some(limits) = &state.limits else { return Ok(()) };
     match (caller.customer(), caller) {
-        (Some(customer), _) => limits.check_user(customer.0),
-        (None, Caller::Anonymous) => match client::address(req, &state.trusted_proxies) {
-            Some(address) => limits.check_address(address),
-            None => Ok(()),
-        },
-        _ => Ok(()),
+        (Some(customer), _) => limits.check_user(customer.0)?.note(req),
+        (None, Caller::Anonymous) => {
+            if let Some(address) = client::address(req, &state.trusted_proxies) {
+                limits.check_address(address)?.note(req);
+            }
+        }
+        _ => (),
     }
+    Ok(())
 }
 
 /// 401: nobody said who he is.

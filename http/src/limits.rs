@@ -13,12 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::http::{StatusCode, header::HeaderName};
-
-use crate::problem::{Code, Problem};
-
-static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+use crate::{problem::Problem, standing::Standing};
 
 /// The most callers that one limit knows by name, about 4 MiB; those who come when it is full of busy ones share one bucket.
 const KEYS_MAX: usize = 65_536;
@@ -81,26 +76,26 @@ impl Limits {
     }
 
     /// One request of a signed-in user. Staff and admins are not asked.
-    pub(crate) fn check_user(&self, id: u64) -> Result<(), Problem> {
-        self.users.take(id, (self.clock)())
+    pub(crate) fn check_user(&self, id: u64) -> Result<Standing, Problem> {
+        self.users.take(id, (self.clock)()).map_err(Standing::refusal)
     }
 
     /// One request of somebody who is not signed in.
-    pub(crate) fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
-        self.addresses.take(place(address), (self.clock)())
+    pub(crate) fn check_address(&self, address: IpAddr) -> Result<Standing, Problem> {
+        self.addresses.take(place(address), (self.clock)()).map_err(Standing::refusal)
     }
 
     /// One try to sign in, before the password is looked at: it is refused, too, where too many have failed.
-    pub(crate) fn check_login(&self, address: IpAddr) -> Result<(), Problem> {
+    pub(crate) fn check_login(&self, address: IpAddr) -> Result<[Standing; 2], Problem> {
         let (address, now) = (place(address), (self.clock)());
-        self.failed_logins.look(address, now)?;
-        self.logins.take(address, now)
+        let failed = self.failed_logins.look(address, now).map_err(Standing::refusal)?;
+        Ok([failed, self.logins.take(address, now).map_err(Standing::refusal)?])
     }
 
     /// The try has failed.
-    pub(crate) fn login_failed(&self, address: IpAddr) {
+    pub(crate) fn login_failed(&self, address: IpAddr) -> Standing {
         // Beyond the limit there is nothing more to take: the next try is refused.
-        let _ = self.failed_logins.take(place(address), (self.clock)());
+        self.failed_logins.take(place(address), (self.clock)()).unwrap_or_else(|over| over)
     }
 }
 
@@ -147,25 +142,35 @@ impl<K: Hash + Eq> Limit<K> {
     }
 
     /// Takes one, or says when there is one.
-    fn take(&self, key: K, now: Duration) -> Result<(), Problem> {
+    fn take(&self, key: K, now: Duration) -> Result<Standing, Standing> {
         self.with(key, now, |full_at| {
             *full_at = self.after(*full_at, now)?;
-            Ok(())
+            Ok(self.standing(*full_at, now))
         })
     }
 
     /// Whether one could be taken.
-    fn look(&self, key: K, now: Duration) -> Result<(), Problem> {
-        self.with(key, now, |full_at| self.after(*full_at, now).map(drop))
+    fn look(&self, key: K, now: Duration) -> Result<Standing, Standing> {
+        self.with(key, now, |full_at| {
+            self.after(*full_at, now)?;
+            Ok(self.standing(*full_at, now))
+        })
     }
 
     /// When a bucket is full again that one more is taken from.
-    fn after(&self, full_at: Duration, now: Duration) -> Result<Duration, Problem> {
+    fn after(&self, full_at: Duration, now: Duration) -> Result<Duration, Standing> {
         let empty_for = full_at.saturating_sub(now) + self.interval;
         match empty_for.checked_sub(self.window()) {
             None | Some(Duration::ZERO) => Ok(now + empty_for),
-            Some(wait) => Err(self.refusal(wait)),
+            Some(more_in) => Err(Standing { left: 0, more_in, ..self.standing(full_at, now) }),
         }
+    }
+
+    fn standing(&self, full_at: Duration, now: Duration) -> Standing {
+        let (name, most, window) = (self.name, self.most, self.window());
+        let more_in = full_at.saturating_sub(now);
+        let left = window.saturating_sub(more_in).as_nanos() / self.interval.as_nanos().max(1);
+        Standing { name, most, window, left, more_in }
     }
 
     fn with<T>(&self, key: K, now: Duration, ask: impl FnOnce(&mut Duration) -> T) -> T {
@@ -182,17 +187,6 @@ impl<K: Hash + Eq> Limit<K> {
             return ask(shared_full_at);
         }
         ask(full_at.entry(key).or_default())
-    }
-
-    #[cold]
-    fn refusal(&self, wait: Duration) -> Problem {
-        let seconds = u32::try_from(wait.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX);
-        let (name, most, window) = (self.name, self.most, self.window().as_secs_f64().round());
-        let detail = format!("over the limit of {most} in {window} s for one {name}");
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, detail)
-            .with_retry_after(seconds)
-            .with_header(RATE_LIMIT.clone(), &format!("\"{name}\";r=0;t={seconds}"))
-            .with_header(RATE_LIMIT_POLICY.clone(), &format!("\"{name}\";q={most};w={window}"))
     }
 }
 
@@ -220,7 +214,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn granted(mut ask: impl FnMut() -> Result<(), Problem>) -> usize {
+    fn granted<T>(mut ask: impl FnMut() -> Result<T, Problem>) -> usize {
         (0..1_000).take_while(|_| ask().is_ok()).count()
     }
 
@@ -253,6 +247,36 @@ mod tests {
         assert_eq!(header("ratelimit-policy"), "\"login\";q=30;w=60");
         advance(1_500);
         assert_eq!(granted(|| limits.check_login(home)), 1);
+    }
+
+    #[test]
+    fn who_is_let_in_is_told_what_is_left() {
+        let (limits, advance) = limits();
+        let standing = limits.check_user(1).unwrap();
+        assert_eq!(standing.left(), "\"user\";r=99;t=1");
+        assert_eq!(standing.policy(), "\"user\";q=100;w=1");
+        let home = ip("10.0.0.1");
+        for left in (0..30).rev() {
+            let [failed, login] = limits.check_login(home).unwrap();
+            assert_eq!(login.left(), format!("\"login\";r={left};t={}", 60 - left * 2));
+            assert_eq!(failed.left(), "\"failed-login\";r=10;t=0", "nothing was taken");
+        }
+        advance(4_000);
+        let [_, login] = limits.check_login(home).unwrap();
+        assert_eq!(login.left(), "\"login\";r=1;t=58", "two came, one was taken");
+        for left in (0..10).rev() {
+            assert!(
+                limits
+                    .login_failed(home)
+                    .left()
+                    .starts_with(&format!("\"failed-login\";r={left};"))
+            );
+        }
+        assert_eq!(
+            limits.login_failed(home).left(),
+            "\"failed-login\";r=0;t=6",
+            "when one is there"
+        );
     }
 
     #[test]

@@ -12,7 +12,11 @@ use actix_web::{
 use rustc_hash::FxHasher;
 use serde::Serialize;
 
-use crate::{answer, problem::Code, query::Params};
+use crate::{
+    answer,
+    problem::Code,
+    query::{self, Params},
+};
 
 /// Rows of a page that names no limit.
 pub(crate) const LIMIT_DEFAULT: usize = 50;
@@ -155,7 +159,7 @@ fn hash(req: &HttpRequest, params: &Params) -> u64 {
     let mut pairs: Vec<_> = params.pairs().iter().collect();
     pairs.sort();
     let mut hasher = FxHasher::default();
-    let path = req.path();
+    let path = answer::path(req);
     hasher.write(path.strip_prefix(answer::mount(req)).unwrap_or(path).as_bytes());
     for (name, value) in pairs {
         for part in [name, value] {
@@ -170,7 +174,9 @@ fn hash(req: &HttpRequest, params: &Params) -> u64 {
 pub(crate) fn next_link(req: &HttpRequest, instead: &[&str], cursor: &str) -> String {
     let mut link = format!("<{}?", req.path());
     let query = req.query_string().split('&');
-    let stays = |pair: &&str| !instead.contains(&pair.split('=').next().unwrap_or_default());
+    // In whatever letters a name is written, it is the same name.
+    let stays =
+        |pair: &&str| query::pairs(pair).iter().all(|(name, _)| !instead.contains(&&**name));
     for pair in query.filter(|pair| !pair.is_empty()).filter(stays) {
         link.push_str(pair);
         link.push('&');

@@ -1,16 +1,20 @@
 //! Positions: reading what was written elsewhere before.
 //!
-//! Every write says how far the journal is that it is in; a read that repeats it waits until it sees that far. Clients take it as it
+//! Every write says how far the journal is that it is in, or, when it was refused, how far it was that it saw; a read that repeats it
+//! waits until it sees that far. Clients take it as it
 //! is: some of the journal's name, so that one of another journal is not waited for, and the sequence.
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{HeaderName, HeaderValue},
+    },
 };
 use stockade_actors::Engine;
 use stockade_domain::Sequence;
 
-use crate::{problem::Problem, state::Shared};
+use crate::{answer, problem::Problem, state::Shared};
 
 static POSITION: HeaderName = HeaderName::from_static("stockade-position");
 static MIN_POSITION: HeaderName = HeaderName::from_static("stockade-min-position");
@@ -30,13 +34,26 @@ fn read(engine: &Engine, text: &str) -> Option<Sequence> {
     (self::text(engine, sequence) == text).then_some(sequence)
 }
 
-/// Says in the answer to a write where it can be read.
-pub(crate) fn mark(req: &HttpRequest, response: &mut HttpResponse) {
+/// Whether a request may change something. A plan is sent like one that does.
+pub(crate) fn is_write(req: &HttpRequest) -> bool {
+    !matches!(*req.method(), Method::GET | Method::HEAD)
+        && !answer::path(req).ends_with("/orders/plan")
+}
+
+/// Says in the answer to a write where it can be read; where it was refused, what the refusal saw.
+pub(crate) fn mark(
+    req: &HttpRequest,
+    answer: Result<HttpResponse, Problem>,
+) -> Result<HttpResponse, Problem> {
     let engine = engine(req);
     // What is answered is folded: this is at or after it.
-    if let Ok(position) = HeaderValue::from_str(&text(engine, engine.position())) {
+    let position = text(engine, engine.position());
+    let mut response =
+        answer.map_err(|problem| problem.with_header(POSITION.clone(), &position))?;
+    if let Ok(position) = HeaderValue::from_str(&position) {
         response.headers_mut().insert(POSITION.clone(), position);
     }
+    Ok(response)
 }
 
 /// Waits for the position that a read asks for, and not for long.

@@ -7,7 +7,7 @@ use actix_web::{
     body::BoxBody,
     http::{
         StatusCode,
-        header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+        header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, VARY},
     },
 };
 use serde::{Serialize, Serializer};
@@ -258,6 +258,13 @@ impl Problem {
         match status {
             StatusCode::NOT_FOUND => {
                 Self::new(status, Code::NotFound, "there is nothing at this path")
+            }
+            StatusCode::NOT_ACCEPTABLE => {
+                let detail = "must accept one of zstd, gzip, deflate, identity";
+                let fault = Fault::header("Accept-Encoding", Code::Invalid, detail);
+                Self::new(status, Code::Invalid, summary(std::slice::from_ref(&fault)))
+                    .with_faults(vec![fault])
+                    .with_header(VARY, "Accept-Encoding")
             }
             StatusCode::REQUEST_TIMEOUT => {
                 Self::new(status, Code::RequestTimeout, "the request came too slowly")

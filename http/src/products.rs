@@ -89,9 +89,10 @@ pub(crate) async fn replace(
     let engine = &acting;
     let now = find(engine, *id)?;
     let body = body.valid()?;
-    let expected = Expected::of(&req, body.version()).required()?;
+    let expected = Expected::of(&req, body.version()).required();
     if now.archived {
-        // That it is stale comes first.
+        // What is wrong with the body comes first, and that it is stale.
+        body.change(&now)?;
         expected.check(now.version)?;
         return Err(archived(now.id));
     }
@@ -130,8 +131,8 @@ pub(crate) async fn archive(
     let engine = &acting;
     let now = find(engine, *id)?;
     Params::of(&req).finish()?;
-    let expected = Expected::of(&req, None).required()?;
-    let version = expected.check(now.version)?;
+    let expected = Expected::of(&req, None).required();
+    let version = expected.version(now.version);
     let archived = engine.archive_product(now.id, version).await;
     let product = archived.map_err(|error| expected.explain(error, Problem::from))?;
     done(&req, engine, &product).await
@@ -148,17 +149,19 @@ async fn change(
     let free = matches!(expected, Expected::Nothing | Expected::Anything);
     for _ in 0..TRIES_MAX {
         let mut wanted = change(&now)?;
-        match wanted.stock {
+        let version = match wanted.stock {
             // The difference is from the total that the caller saw, so that the caller must have seen this one.
             Some(total) => {
                 let view = ProductView::of(engine, &now, None);
                 let tag = etag::of(now.version, &answer::to_bytes(&view));
-                expected.check_whole(&tag, now.version)?;
                 wanted.recount(now.id, view.stock(), total)?;
+                expected.version_of_whole(&tag, now.version)
             }
-            None => drop(expected.check(now.version)?),
-        }
-        let changed = engine.change_product(now.id, Some(now.version), wanted.change).await;
+            None => expected.version(now.version),
+        };
+        // The change was made of this version, whatever the caller expects.
+        let version = version.or(Some(now.version));
+        let changed = engine.change_product(now.id, version, wanted.change).await;
         let error = match changed {
             Ok(product) => return done(req, engine, &product).await,
             Err(error) => error,

@@ -28,16 +28,12 @@ impl Params {
         if query.is_empty() {
             return Self::default();
         }
-        let read = |query: &str| {
-            let pairs = Query::<Vec<(String, String)>>::from_query(query);
-            pairs.map(Query::into_inner).unwrap_or_default()
-        };
         if !query.contains('%') {
-            return Self { pairs: read(query), faults: Vec::new() };
+            return Self { pairs: pairs(query), faults: Vec::new() };
         }
         let (whole, broken): (Vec<&str>, Vec<&str>) =
             query.split('&').partition(|pair| is_encoded(pair));
-        let mut params = Self { pairs: read(&whole.join("&")), faults: Vec::new() };
+        let mut params = Self { pairs: pairs(&whole.join("&")), faults: Vec::new() };
         for pair in broken {
             let name = short(pair.split('=').next().unwrap_or_default());
             params.fault(&name, Code::Invalid, "is not percent-encoded UTF-8");
@@ -135,6 +131,12 @@ impl Params {
             }
         }
     }
+}
+
+/// Names and values, decoded.
+pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(query);
+    pairs.map(Query::into_inner).unwrap_or_default()
 }
 
 /// A name as an answer repeats it.

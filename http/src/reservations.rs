@@ -353,7 +353,7 @@ pub(crate) async fn extend(
     let now = find(&acting, caller, *id)?;
     let ExtendBody { ttl_seconds, version } = body.valid()?;
     let expected = Expected::of(&req, version);
-    let engine = acting.expecting(expected.check(now.version)?);
+    let engine = acting.expecting(expected.version(now.version));
     let extended = engine.extend_reservation(now.id, ttl_ms(caller, ttl_seconds)?).await;
     let hold = extended.map_err(|error| expected.explain(error, locating(plain)))?;
     Ok(done(&req, &hold))
@@ -377,7 +377,7 @@ pub(crate) async fn release(
     let now = find(&acting, caller, *id)?;
     Params::of(&req).finish()?;
     let expected = Expected::of(&req, None);
-    let engine = acting.expecting(expected.check(now.version)?);
+    let engine = acting.expecting(expected.version(now.version));
     let released = engine.release_reservation(now.id).await;
     released.map_err(|error| expected.explain(error, Problem::from))?;
     Ok(answer::nothing())

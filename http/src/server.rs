@@ -6,22 +6,32 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     pin::pin,
+    time::Duration,
 };
 
+use actix_http::{HttpService, KeepAlive, Protocol, error::DispatchError};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::{
-    App, HttpServer,
+    App,
+    dev::{AppConfig, Server, ServiceFactory, fn_service},
     middleware::{Compress, from_fn},
+    rt::net::TcpStream,
     web::Data,
 };
-use futures_util::future::{Either, join, select};
+use futures_util::future::{Either, join, ready, select};
 use stockade_actors::Engine;
 use thiserror::Error;
 
 use crate::{
-    AuthMode, HttpConfig, KeyError, edge, problem, routes,
-    state::State,
+    AuthMode, HttpConfig, KeyError,
+    connection::Connection,
+    edge, problem, routes,
+    state::{Shared, State},
     tokens::{Keys, Tokens},
 };
+
+/// How long what a client still sends is thrown away after it was refused, so that it reads the answer before it is cut off.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sockets that are bound, and how they will be served. Clients can connect already; they are answered by [`run`].
 ///
@@ -158,25 +168,15 @@ pub async fn run(
     let Bound { config, keys, listeners, .. } = bound;
     let tokens = Tokens::with(&config.auth, keys, &engine).map_err(io::Error::other)?;
     let state = Data::new(State::new(engine, &config, tokens));
-    let (app_state, test_clock) = (state.clone(), config.test_clock);
-    let mut server = HttpServer::new(move || {
-        App::new()
-            .app_data(app_state.clone())
-            .configure(|routes| routes::configure(routes, test_clock))
-            .default_service(actix_web::web::to(problem::no_such_route))
-            .wrap(Compress::default())
-            .wrap(from_fn(edge::edge))
-    })
-    .workers(config.workers.max(1))
-    .client_request_timeout(config.head_timeout)
-    .keep_alive(config.keep_alive)
-    .max_connections(config.connections_max)
-    .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
-    // Answers are small and whole: waiting for more to send would only add to their latency.
-    .tcp_nodelay(true)
-    .disable_signals();
+    let mut server = Server::build()
+        .workers(config.workers.max(1))
+        .max_concurrent_connections(config.connections_max)
+        .shutdown_timeout(config.shutdown_timeout.as_secs().max(1))
+        .disable_signals();
     for listener in listeners {
-        server = server.listen(listener)?;
+        let (state, test_clock) = (state.clone(), config.test_clock);
+        let served = move || connections(state.clone(), test_clock);
+        server = server.listen("rest", listener, served)?;
     }
     let server = server.run();
     let handle = server.handle();
@@ -188,4 +188,41 @@ pub async fn run(
             ended
         }
     }
+}
+
+/// What happens on every connection.
+fn connections(
+    state: Shared,
+    test_clock: bool,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let app = App::new()
+        .app_data(state.clone())
+        .configure(|routes| routes::configure(routes, test_clock))
+        .default_service(actix_web::web::to(problem::no_such_route))
+        .wrap(Compress::default())
+        .wrap(from_fn(edge::edge));
+    let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+    let draining = state.clone();
+    let drained = move || {
+        let state = draining.clone();
+        async move { state.drained().await }
+    };
+    let http = HttpService::build()
+        .graceful_shutdown_signal(drained)
+        // The connection has a clock of its own, for every head and for every silence.
+        .client_request_timeout(Duration::ZERO)
+        .keep_alive(KeepAlive::Os)
+        .client_disconnect_timeout(UNREAD_TIMEOUT)
+        .on_connect_ext(|connection: &Connection<TcpStream>, known| {
+            known.insert(connection.turn());
+        })
+        .finish(map_config(app, |()| AppConfig::default()));
+    let accept = move |io: TcpStream| {
+        let peer = io.peer_addr().ok();
+        // Answers are small and whole: waiting for more to send would only add to their latency.
+        let _ = io.set_nodelay(true);
+        ready(Ok((Connection::new(io, state.clone()), Protocol::Http1, peer)))
+    };
+    fn_service(accept).and_then(http)
 }

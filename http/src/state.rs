@@ -22,8 +22,12 @@ pub(crate) struct State {
     pub(crate) engine: Engine,
     /// The largest JSON body, in bytes.
     pub(crate) json_bytes_max: usize,
+    /// How long a client may take to send the head of a request.
+    pub(crate) head_timeout: Duration,
     /// How long a client may take to send a body.
     pub(crate) body_timeout: Duration,
+    /// How long a connection is kept on which nothing happens.
+    pub(crate) keep_alive: Duration,
     /// How long a read waits for the position that it asks for.
     pub(crate) position_wait: Duration,
     /// Pages of which other origins may read answers.
@@ -52,7 +56,9 @@ impl State {
         Self {
             engine,
             json_bytes_max: config.json_bytes_max,
+            head_timeout: config.head_timeout,
             body_timeout: config.body_timeout,
+            keep_alive: config.keep_alive,
             position_wait: config.position_wait,
             cors_origins: config.cors_origins.clone(),
             trusted_proxies: config.trusted_proxies.clone(),

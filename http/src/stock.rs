@@ -253,7 +253,7 @@ async fn change(
     expected: &Expected,
     command: StockCommand,
 ) -> Result<HttpResponse, Problem> {
-    let engine = acting.expecting(expected.check(acting.stock(key).version)?);
+    let engine = acting.expecting(expected.version(acting.stock(key).version));
     let explain = |error: Error| match error {
         Error::Refused(Refusal::InsufficientStock(_)) => {
             locating(short)(error).with_reservations(in_the_way(acting, key))

@@ -306,7 +306,7 @@ async fn change(
     command: TransferCommand,
 ) -> Result<HttpResponse, Problem> {
     let expected = Expected::of(req, version);
-    let engine = acting.expecting(expected.check(now.version)?);
+    let engine = acting.expecting(expected.version(now.version));
     let changed = engine.change_transfer(now.dispatched.id, command).await;
     let transfer = changed.map_err(|error| expected.explain(error, locating(plain)))?;
     Ok(done(req, &transfer))

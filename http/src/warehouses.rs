@@ -272,7 +272,7 @@ async fn change_warehouse(
     expected: &Expected,
     change: WarehouseChange,
 ) -> Result<HttpResponse, Problem> {
-    let version = expected.check(now.version)?;
+    let version = expected.version(now.version);
     let changed = engine.change_warehouse(now.id, version, change).await;
     Ok(done(req, &changed.map_err(|error| expected.explain(error, locating(plain)))?))
 }

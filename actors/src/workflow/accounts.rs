@@ -48,12 +48,13 @@ pub(super) async fn run(
             command(lane, by, &AccountCommand::Register { role, key, identity }).await
         }
         AccountRequest::Change { id, expected, change } => {
-            let known = lane.accounts.borrow().live(id, expected)?.clone();
+            let known = lane.accounts.borrow().live(id, None)?.clone();
             let gone = Refusal::NotFound { kind: id.kind(), id: id.number() };
             let before = lane.shared.vault.person(&known).ok_or(gone)?;
             let is_another = change.password.is_some();
             let after = before.changed(change);
             guarded(|| Ok(after.check()?))?;
+            lane.accounts.borrow().live(id, expected)?;
             if after == before {
                 return Ok((AccountThing::Account(known), None));
             }

@@ -164,6 +164,7 @@ pub(super) async fn command(
     command: HoldCommand,
 ) -> Outcome<Hold> {
     let (key, mut holder) = load_with(lane, id)?;
+    guarded(|| Ok(command.check()?))?;
     by.expects(holder.holds[&id].version)?;
     let at = lane.now();
     let Some(event) = guarded(|| Ok(holder.decide(id, command, at)?))? else {

@@ -313,6 +313,7 @@ pub(super) async fn command(
     command: &OrderCommand,
 ) -> Outcome<Order> {
     let mut order = load(lane, id)?;
+    guarded(|| Ok(command.check()?))?;
     by.expects(order.version)?;
     let at = lane.now();
     let events = guarded(|| Ok(order.decide(command, at)?))?;

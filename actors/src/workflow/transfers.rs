@@ -56,6 +56,7 @@ pub(super) async fn command(
     let folded = || lane.shared.read.transfers.with(id.0, |transfer| transfer.now.clone());
     let transfer = ahead.or_else(folded);
     let mut transfer = transfer.ok_or(Refusal::NotFound { kind: "transfer", id: id.0 })?;
+    guarded(|| Ok::<_, Error>(command.check()?))?;
     by.expects(transfer.version)?;
     let at = lane.now();
     let event = guarded(|| Ok::<_, Error>(transfer.decide(command, at)?))?;

@@ -67,6 +67,7 @@ impl Catalogue {
             updated_at: at,
         };
         self.check_product(&product)?;
+        self.check_sku(&product)?;
         let opening = new.opening.filter(|(_, quantity)| *quantity > 0);
         if let Some((warehouse, quantity)) = opening {
             self.warehouse(warehouse)?;
@@ -94,10 +95,11 @@ impl Catalogue {
         at: Timestamp,
     ) -> Result<Option<CatalogueEvent>, Refusal> {
         let before = self.product(id).ok_or(Refusal::NotFound { kind: "product", id: id.0 })?;
-        check_version(expected, before.version)?;
         let mut product = Product::clone(before);
         change.apply(&mut product);
         self.check_product(&product)?;
+        check_version(expected, before.version)?;
+        self.check_sku(&product)?;
         if product.archived && before.archived && (product != **before || change.recount.is_some())
         {
             return Err(Refusal::ProductArchived(id));
@@ -135,6 +137,7 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Checks what a caller says of a product, whatever it is now.
     fn check_product(&self, product: &Product) -> Result<(), Refusal> {
         check_text("sku", &product.sku, TEXT_MAX)?;
         check_text("name", &product.name, TEXT_MAX)?;
@@ -145,7 +148,10 @@ impl Catalogue {
         if let Some(reference) = &product.reference {
             check_text("reference", reference, TEXT_MAX)?;
         }
-        product.shops.iter().try_for_each(|shop| self.shop(*shop).map(drop))?;
+        product.shops.iter().try_for_each(|shop| self.shop(*shop).map(drop))
+    }
+
+    fn check_sku(&self, product: &Product) -> Result<(), Refusal> {
         match self.skus.get(&product.sku) {
             Some(owner) if *owner != product.id => Err(Refusal::SkuTaken(product.sku.to_string())),
             _ => Ok(()),
@@ -176,10 +182,10 @@ impl Catalogue {
         at: Timestamp,
     ) -> Result<Option<CatalogueEvent>, Refusal> {
         let before = self.shop(id)?;
-        check_version(expected, before.version)?;
         let mut shop = Shop::clone(before);
         change.apply(&mut shop);
         self.check_shop(&shop)?;
+        check_version(expected, before.version)?;
         if shop == **before {
             return Ok(None);
         }
@@ -233,10 +239,10 @@ impl Catalogue {
         at: Timestamp,
     ) -> Result<Option<CatalogueEvent>, Refusal> {
         let before = self.warehouse(id)?;
-        check_version(expected, before.version)?;
         let mut warehouse = Warehouse::clone(before);
         change.apply(&mut warehouse)?;
         check_warehouse(&warehouse)?;
+        check_version(expected, before.version)?;
         if warehouse == **before {
             return Ok(None);
         }

@@ -195,6 +195,7 @@ impl Holder {
         at: Timestamp,
     ) -> Result<Option<HoldEvent>, Refusal> {
         let hold = self.hold(id)?;
+        command.check()?;
         match command {
             HoldCommand::Expire
                 if !hold.is_active() || hold.claimed_by.is_some() || at < hold.expires_at =>
@@ -208,7 +209,6 @@ impl Holder {
                 Ok(Some(HoldEvent::Released(Box::new(hold.end(at)))))
             }
             HoldCommand::Extend { ttl_ms } => {
-                check_ttl(ttl_ms)?;
                 hold.check_free()?;
                 Ok(Some(HoldEvent::Extended { hold: id, expires_at: at.plus_ms(ttl_ms), at }))
             }
@@ -223,6 +223,20 @@ impl Holder {
     pub fn claim(&self, id: ReservationId, order: OrderId) -> Result<HoldEvent, Refusal> {
         self.hold(id)?.check_free()?;
         Ok(HoldEvent::Claimed { hold: id, order })
+    }
+}
+
+impl HoldCommand {
+    /// Checks what can be said without the hold: this is told before that the hold has changed.
+    ///
+    /// # Errors
+    /// A time that is too short or too long.
+    #[doc = include_str!("../../docs/hold_command_check.md")]
+    pub fn check(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Extend { ttl_ms } => check_ttl(*ttl_ms),
+            Self::Release | Self::Expire => Ok(()),
+        }
     }
 }
 

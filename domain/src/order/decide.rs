@@ -20,31 +20,26 @@ impl Order {
         command: &OrderCommand,
         at: Timestamp,
     ) -> Result<Vec<OrderEvent>, Refusal> {
+        command.check()?;
         match command {
             OrderCommand::Pay { amount, method, reference } => {
                 self.pay(*amount, method.as_deref(), reference.as_deref(), at)
             }
             OrderCommand::Expire => Ok(self.expire(at)),
             OrderCommand::Cancel { lines, reason } => {
-                check_words(&[("reason", reason)])?;
                 self.cancel(lines.as_deref(), reason.as_deref(), at)
             }
-            OrderCommand::CancelUnpaid { lines, reason } => {
-                check_words(&[("reason", reason)])?;
-                match self.status {
-                    Status::PendingPayment | Status::Cancelled | Status::Expired => {
-                        self.cancel(lines.as_deref(), reason.as_deref(), at)
-                    }
-                    _ => Err(Refusal::OrderAlreadyPaid),
+            OrderCommand::CancelUnpaid { lines, reason } => match self.status {
+                Status::PendingPayment | Status::Cancelled | Status::Expired => {
+                    self.cancel(lines.as_deref(), reason.as_deref(), at)
                 }
-            }
+                _ => Err(Refusal::OrderAlreadyPaid),
+            },
             OrderCommand::Ship { lines, carrier, tracking } => {
-                check_words(&[("carrier", carrier), ("tracking", tracking)])?;
                 self.ship(lines.as_deref(), carrier.as_deref(), tracking.as_deref(), at)
             }
             OrderCommand::Deliver => self.deliver(at),
             OrderCommand::Return { lines, restock, reason } => {
-                check_words(&[("reason", reason)])?;
                 self.take_back(lines.as_deref(), *restock, reason.as_deref(), at)
             }
             OrderCommand::Refund { amount } => self.refund(*amount, at),
@@ -80,9 +75,6 @@ impl Order {
         reference: Option<&str>,
         at: Timestamp,
     ) -> Result<Vec<OrderEvent>, Refusal> {
-        for (field, text) in [("method", method), ("reference", reference)] {
-            text.map_or(Ok(()), |text| check_text(field, text, TEXT_MAX))?;
-        }
         if let Some(earlier) = self.payment(reference) {
             return match amount {
                 Some(amount) if amount != earlier.amount => {
@@ -288,6 +280,28 @@ impl Order {
     fn illegal(&self, action: &'static str) -> Refusal {
         let allowed = self.allowed_transitions().to_vec();
         Refusal::IllegalTransition { from: self.status, action, allowed }
+    }
+}
+
+impl OrderCommand {
+    /// Checks what can be said without the order: this is told before that the order has changed.
+    ///
+    /// # Errors
+    /// A text that is empty or too long.
+    #[doc = include_str!("../../docs/order_command_check.md")]
+    pub fn check(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Pay { method, reference, .. } => {
+                check_words(&[("method", method), ("reference", reference)])
+            }
+            Self::Cancel { reason, .. }
+            | Self::CancelUnpaid { reason, .. }
+            | Self::Return { reason, .. } => check_words(&[("reason", reason)]),
+            Self::Ship { carrier, tracking, .. } => {
+                check_words(&[("carrier", carrier), ("tracking", tracking)])
+            }
+            Self::Expire | Self::Deliver | Self::Refund { .. } => Ok(()),
+        }
     }
 }
 

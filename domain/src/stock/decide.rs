@@ -47,10 +47,9 @@ impl Stock {
         command: &StockCommand,
         at: Timestamp,
     ) -> Result<StockEvent, Refusal> {
+        command.check()?;
         match command {
             StockCommand::Recount { on_hand, reason } => {
-                check_text("reason", reason, TEXT_MAX)?;
-                check_units("on_hand", *on_hand, ON_HAND_MAX)?;
                 if on_hand + self.backorder_limit < self.reserved {
                     return Err(short(stock, self.reserved, on_hand + self.backorder_limit));
                 }
@@ -60,12 +59,30 @@ impl Stock {
             StockCommand::SetPolicy { safety_stock, backorder_limit } => {
                 let safety_stock = safety_stock.unwrap_or(self.safety_stock);
                 let backorder_limit = backorder_limit.unwrap_or(self.backorder_limit);
-                check_units("safety_stock", safety_stock, QUANTITY_MAX)?;
-                check_units("backorder_limit", backorder_limit, QUANTITY_MAX)?;
                 if self.on_hand + backorder_limit < self.reserved {
                     return Err(short(stock, self.reserved, self.on_hand + backorder_limit));
                 }
                 Ok(StockEvent::PolicyChanged { stock, safety_stock, backorder_limit, at })
+            }
+        }
+    }
+}
+
+impl StockCommand {
+    /// Checks what can be said without the stock: this is told before that the stock has changed.
+    ///
+    /// # Errors
+    /// A field out of range.
+    #[doc = include_str!("../../docs/stock_command_check.md")]
+    pub fn check(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Recount { on_hand, reason } => {
+                check_text("reason", reason, TEXT_MAX)?;
+                check_units("on_hand", *on_hand, ON_HAND_MAX)
+            }
+            Self::SetPolicy { safety_stock, backorder_limit } => {
+                check_units("safety_stock", safety_stock.unwrap_or(0), QUANTITY_MAX)?;
+                check_units("backorder_limit", backorder_limit.unwrap_or(0), QUANTITY_MAX)
             }
         }
     }

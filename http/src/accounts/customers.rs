@@ -180,7 +180,7 @@ pub(crate) async fn patch(
         return Err(gate::forbidden(Access::Admin));
     }
     let expected = Expected::of(&req, body.version);
-    let version = expected.check(now.version)?;
+    let version = expected.version(now.version);
     let mut change = person(body.email, body.username, body.name);
     let says_who = body.password.is_some() || is_another(engine, &now, &change);
     let account = match role {
@@ -224,7 +224,7 @@ pub(crate) async fn erase(
     Params::of(&req).finish()?;
     if !now.is_erased() {
         let expected = Expected::of(&req, None);
-        let version = expected.check(now.version)?;
+        let version = expected.version(now.version);
         acting.erase_account(now.id, version).await.map_err(refused(&expected))?;
     }
     Ok(answer::nothing())

@@ -132,7 +132,7 @@ pub(crate) async fn patch_profile(
     let now = own(&acting, caller)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version);
-    let version = expected.check(now.version)?;
+    let version = expected.version(now.version);
     let change = person(body.email, body.username, body.name);
     let account = acting.change_account(now.id, version, change).await;
     let account = account.map_err(refused(&expected))?;

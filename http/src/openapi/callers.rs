@@ -30,15 +30,12 @@ fn by_table(method: &str, path: &str) -> &'static str {
 /// Whoever watches the server is asked for nothing and never limited.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
+/// A POST that changes nothing.
+const PLAN: &str = "/v1/orders/plan";
+
 /// The commands whose effect is not remembered: what they answer is a secret, or they have none.
-const WITHOUT_KEY: [&str; 6] = [
-    "/v1/orders/plan",
-    "/v1/register",
-    "/v1/login",
-    "/v1/token/refresh",
-    "/v1/logout",
-    "/v1/api-keys",
-];
+const WITHOUT_KEY: [&str; 6] =
+    [PLAN, "/v1/register", "/v1/login", "/v1/token/refresh", "/v1/logout", "/v1/api-keys"];
 
 impl Callers {
     /// The refusals that follow from who asks.
@@ -55,6 +52,11 @@ impl Callers {
             statuses.push("409");
         }
         statuses
+    }
+
+    /// Whether some of those who may use an operation are limited: staff and admins are not.
+    fn limits(&self, method: &str, path: &str) -> bool {
+        !PROBES.contains(&path) && !matches!((self.who)(method, path), "staff" | "admin")
     }
 
     fn takes_key(&self, method: &str, path: &str) -> bool {
@@ -89,10 +91,22 @@ impl Callers {
                 }),
             );
         }
+        if self.limits(method, path) {
+            for (name, description) in [
+                ("RateLimit", "What is left, for each limit; absent where the caller has none."),
+                ("RateLimit-Policy", "What is allowed, for each limit."),
+            ] {
+                say(
+                    operation,
+                    name,
+                    &json!({"description": description, "schema": {"type": "string"}}),
+                );
+            }
+        }
         if !self.has_positions || !path.starts_with("/v1/") {
             return;
         }
-        if method == "GET" {
+        if method == "GET" || path == PLAN {
             take(
                 operation,
                 &json!({
@@ -106,7 +120,7 @@ impl Callers {
                 operation,
                 "Stockade-Position",
                 &json!({
-                    "description": "Where this write can be read: for `Stockade-Min-Position`.",
+                    "description": "Where this write can be read: for `Stockade-Min-Position`. A refusal says where what it saw can be.",
                     "schema": {"type": "string"},
                 }),
             );

@@ -15,11 +15,12 @@ use super::{
 };
 
 /// A refusal that many operations share: its status, its name, and when it comes.
-const REFUSALS: [(&str, &str, &str); 15] = [
+const REFUSALS: [(&str, &str, &str); 16] = [
     ("400", "MalformedJson", "The body is not JSON."),
     ("401", "Unauthenticated", "The caller is not known: there is no token, or it is no good."),
     ("403", "Forbidden", "The caller may not do this."),
     ("404", "NotFound", "There is no such thing."),
+    ("406", "NotAcceptable", "`Accept-Encoding` takes nothing that is there, and no plain answer."),
     ("408", "RequestTimeout", "The body came too slowly."),
     ("409", "KeyInProgress", "A request with this idempotency key is still under way."),
     ("412", "PreconditionFailed", "The thing has changed: `If-Match` names another version."),
@@ -162,7 +163,7 @@ fn refuse(path: &str, method: &str, callers: &Callers, operation: &mut Operation
     };
     let has_body = operation.request_body.is_some();
     let mut statuses = callers.refusals(method, path);
-    statuses.extend(["421", "422", "500"]);
+    statuses.extend(["406", "421", "422", "500"]);
     if !is_of_root {
         statuses.push("503");
     }

@@ -127,7 +127,7 @@ async fn command(
     command: OrderCommand,
 ) -> Result<HttpResponse, Problem> {
     let expected = Expected::of(req, version);
-    let engine = acting.expecting(expected.check(now.version)?);
+    let engine = acting.expecting(expected.version(now.version));
     let changed = engine.change_order(now.id(), command).await;
     let order = changed.map_err(|error| expected.explain(error, |error| refused(error, now)))?;
     done(req, acting, order).await
@@ -179,7 +179,7 @@ pub(crate) async fn cancel(
         None => OrderCommand::Cancel { lines, reason },
     };
     let expected = Expected::of(&req, version);
-    let engine = acting.expecting(expected.check(now.version)?);
+    let engine = acting.expecting(expected.version(now.version));
     let cancelled = engine.change_order(now.id(), cancel).await;
     let explained = |error| match error {
         Error::Refused(Refusal::OrderAlreadyPaid) => paid_already(),
@@ -271,7 +271,8 @@ pub(crate) async fn set_status(
         return Err(Problem::field("/status", "must be the name of a status"));
     };
     let expected = Expected::of(&req, version);
-    let engine = acting.expecting(expected.check(now.version)?);
+    expected.check(now.version)?;
+    let engine = acting.expecting(expected.version(now.version));
     let Some(step) = step_to(wanted) else {
         return Err(refused(illegal(&now, wanted), &now));
     };

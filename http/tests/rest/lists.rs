@@ -222,3 +222,56 @@ fn a_cursor_that_was_tampered_with_is_another_page_or_refused() {
         }
     }
 }
+
+#[test]
+fn the_link_goes_on_with_the_same_request_in_whatever_letters() {
+    let server = Server::start();
+    for _ in 0..5 {
+        server.product("1.00", 1);
+    }
+    for (first, next) in [
+        ("/v1/products?limit=2&q=ruler", "/v1/products?limit=2&q=ruler&"),
+        ("/api/products?limit=2&%63ursor=", "/api/products?limit=2&"),
+        ("/products?%6cimit=2&&q=r%75ler&", "/products?%6cimit=2&q=r%75ler&"),
+        ("/%761/products?limit=2", "/%761/products?limit=2&"),
+    ] {
+        // Page by page, each from the link of the one before; the cursor's name stays as odd as it was at first.
+        let (mut all, mut here) = (Vec::new(), first.replace("&%63ursor=", ""));
+        loop {
+            let page = server.get(&here);
+            let link = page.header("link").map(str::to_owned);
+            let page = page.is(200);
+            all.extend(ids(&page));
+            let Some(link) = link else { break };
+            let cursor = page["next_cursor"].as_str().unwrap();
+            assert_eq!(link, format!("<{next}cursor={cursor}>; rel=\"next\""));
+            let odd = link.replace("cursor=", if first == here { "cursor=" } else { "%63ursor=" });
+            here = odd[1..odd.find('>').unwrap()].to_owned();
+        }
+        assert_eq!(all, [1, 2, 3, 4, 5], "{first}");
+    }
+    // The place of events has a second name.
+    let page = server.get("/v1/events?%61fter=0&limit=1");
+    let link = page.header("link").unwrap();
+    assert!(link.starts_with("</v1/events?limit=1&cursor="), "{link}");
+}
+
+#[test]
+fn a_path_in_other_letters_is_the_same_path() {
+    let server = Server::start();
+    let product = server.product("1.00", 9);
+    let order = server.order(product, 1);
+    let cancelled = server.post(&format!("/%761/orders/{order}/c%61ncel"), "{}");
+    assert_eq!(cancelled.header("location"), None);
+    cancelled.is(200);
+    let line = format!(r#"{{"product_id": {product}, "quantity": 1}}"#);
+    let placed = server.post("/%761/orders", &line);
+    let location = placed.header("location").unwrap().to_owned();
+    assert_eq!(location, format!("/v1/orders/{}", placed.is(201)["id"]));
+    assert_eq!(server.post("/v1/orders/pl%61n", &line).header("stockade-position"), None);
+    // Under one key it is the same request.
+    let send = |path| server.send("POST", path, &[("idempotency-key", "k")], Some(&line));
+    let (first, again) = (send("/v1/orders").is(201), send("/%61pi/order%73"));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.is(201)["id"], first["id"]);
+}

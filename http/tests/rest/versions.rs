@@ -176,6 +176,45 @@ fn a_read_waits_for_the_position_that_it_asks_for() {
 }
 
 #[test]
+fn a_refused_write_says_what_it_saw_and_a_plan_is_no_write() {
+    let server = Server::start();
+    server.product("1.00", 5);
+    server.order(1, 5);
+    let here = server.get("/v1/products").header("stockade-position").map(str::to_owned);
+    assert_eq!(here, None);
+    let position = |answer: &Answer| {
+        let (_, digits) = answer.header("stockade-position")?.split_once('-')?;
+        u64::from_str_radix(digits, 16).ok()
+    };
+    for (path, body, status) in [
+        ("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#, 409),
+        ("/v1/orders", r#"{"product_id": 9, "quantity": 1}"#, 422),
+        ("/v1/orders/9/cancel", "{}", 404),
+    ] {
+        let refused = server.post(path, body);
+        assert_eq!(refused.status, status, "{}", refused.text);
+        let seen = position(&refused).unwrap();
+        assert!(seen > 0 && seen <= server.engine.position(), "{path}");
+    }
+    // What was told "too little" can be read as it was told it.
+    let short = server.post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#);
+    let shown = at_least(&server, "/v1/products/1", short.header("stockade-position").unwrap());
+    assert_eq!(shown.is(200)["available"], 0);
+    // Whoever is not let in, or says nothing that can be read, has seen nothing.
+    assert_eq!(position(&server.post("/v1/orders", "{")), None);
+    for mount in ["/v1", "/api", ""] {
+        let plan = |headers: &[(&str, &str)]| {
+            let line = r#"{"product_id": 1, "quantity": 1}"#;
+            server.send("POST", &format!("{mount}/orders/plan"), headers, Some(line))
+        };
+        assert_eq!(position(&plan(&[])), None);
+        plan(&[]).is(200);
+        // It waits like a read.
+        plan(&[("stockade-min-position", "nonsense")]).problem(422, "invalid");
+    }
+}
+
+#[test]
 fn a_read_is_let_go_as_soon_as_the_position_is_there() {
     let position_wait = std::time::Duration::from_secs(30);
     let server = Arc::new(Server::with(HttpConfig { position_wait, ..HttpConfig::default() }));
@@ -203,4 +242,83 @@ fn the_history_of_an_order_says_who() {
     let who = |at: usize| history["data"][at]["who"].clone();
     assert!(who(0).is_null());
     assert_eq!(who(1), "customer/7");
+}
+
+#[test]
+fn what_is_wrong_with_a_command_comes_before_that_it_is_stale_and_both_before_the_state() {
+    let server = Server::start();
+    server.product("1.00", 100);
+    server.product("1.00", 1);
+    server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
+    server.order(1, 5);
+    server.post("/v1/orders/1/cancel", "{}").is(200);
+    server.post("/v1/reservations", r#"{"product_id": 1, "quantity": 1}"#).is(201);
+    server.delete("/v1/reservations/1");
+    server.post("/v1/customers", r#"{"name": "Ann"}"#).is(201);
+    let moved = r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 5, "in_transit": true}"#;
+    server.post("/v1/warehouses/transfer", moved).is(201);
+    server.post("/v1/transfers/1/receive", "{}").is(200);
+    server.post("/v1/reservations", r#"{"product_id": 1, "quantity": 50}"#).is(201);
+    let long = "x".repeat(300);
+    let sku = server.get("/v1/products/2").is(200)["sku"].clone();
+    // What is wrong by itself, what the thing does not allow now, and the code of that.
+    for (method, path, wrong, refused, code) in [
+        ("POST", "/v1/orders/1/payments", r#"{"method": "LONG"}"#, "{}", "order_not_payable"),
+        ("POST", "/v1/orders/1/shipments", r#"{"carrier": "LONG"}"#, "{}", "illegal_transition"),
+        (
+            "POST",
+            "/v1/reservations/1/extend",
+            r#"{"ttl_seconds": 999999999}"#,
+            r#"{"ttl_seconds": 60}"#,
+            "illegal_transition",
+        ),
+        (
+            "POST",
+            "/v1/transfers/1/receive",
+            r#"{"discrepancy": {"quantity": 1, "reason": "LONG"}}"#,
+            "{}",
+            "transfer_closed",
+        ),
+        ("POST", "/v1/transfers/1/cancel", r#"{"reason": "LONG"}"#, "{}", "transfer_closed"),
+        (
+            "PUT",
+            "/v1/warehouses/1/stock/1",
+            r#"{"on_hand": 90, "reason": "LONG"}"#,
+            r#"{"on_hand": 1, "reason": "counted"}"#,
+            "insufficient_stock",
+        ),
+        ("PATCH", "/v1/products/1", r#"{"name": "LONG"}"#, r#"{"sku": "SKU"}"#, "sku_taken"),
+        (
+            "PUT",
+            "/v1/products/1",
+            r#"{"name": "LONG", "price": "1", "stock": 90}"#,
+            r#"{"name": "a", "price": "1", "sku": "SKU"}"#,
+            "sku_taken",
+        ),
+    ] {
+        let sku = sku.as_str().unwrap();
+        let (wrong, refused) = (wrong.replace("LONG", &long), refused.replace("SKU", sku));
+        let send = |tag, body: &str| server.send(method, path, &[("if-match", tag)], Some(body));
+        send("\"99\"", &wrong).problem(422, "invalid");
+        send("\"99\"", &refused).problem(412, "precondition_failed");
+        send("*", &refused).problem(409, code);
+    }
+    // Where the thing allows everything, there is only one before the other.
+    for (method, path, wrong, right) in [
+        ("PATCH", "/v1/shops/1", r#"{"name": "LONG"}"#, r#"{"name": "b"}"#),
+        ("PATCH", "/v1/warehouses/1", r#"{"name": "LONG"}"#, r#"{"name": "b"}"#),
+        ("PUT", "/v1/shops/1/warehouses", r#"{"warehouse_ids": [9]}"#, r#"{"warehouse_ids": [1]}"#),
+        ("PATCH", "/v1/customers/1", r#"{"name": "LONG"}"#, r#"{"name": "b"}"#),
+    ] {
+        let wrong = wrong.replace("LONG", &long);
+        let send = |body: &str| server.send(method, path, &[("if-match", "\"99\"")], Some(body));
+        assert_eq!(send(&wrong).status, 422, "{method} {path}");
+        send(right).problem(412, "precondition_failed");
+    }
+    // What must be conditional is told so behind what is wrong with it, too.
+    let body = format!(r#"{{"name": "{long}", "price": "1"}}"#);
+    server.send("PUT", "/v1/products/1", &[], Some(&body)).problem(422, "invalid");
+    let body = r#"{"name": "a", "price": "1"}"#;
+    server.send("PUT", "/v1/products/1", &[], Some(body)).problem(428, "precondition_required");
+    server.delete("/v1/products/1").problem(428, "precondition_required");
 }
