@@ -33,7 +33,7 @@ use crate::{
     paths(
         products::list, products::create, products::change_many, products::get, products::replace, products::patch, products::archive,
         orders::list, orders::place, orders::place_many, orders::plan, orders::get, orders::history, orders::details,
-        orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::set_status,
+        orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::refund, orders::set_status,
         reservations::list, reservations::create, reservations::get, reservations::extend, reservations::release,
         stock::list, stock::get, stock::explain, stock::recount, stock::set_policy, adjustments::adjust,
         transfers::create, transfers::list, transfers::get, transfers::receive, transfers::cancel,

@@ -98,6 +98,7 @@ fn table(config: &mut Table<'_>) {
     at("/orders/{id}/deliver").post(Staff, orders::deliver).add(config);
     at("/orders/{id}/cancel").post(Customer, orders::cancel).add(config);
     at("/orders/{id}/returns").post(Staff, orders::return_goods).add(config);
+    at("/orders/{id}/refunds").post(Staff, orders::refund).add(config);
     at("/orders/{id}/status").patch(Staff, orders::set_status).add(config);
     at("/orders/{id}/events").get(Customer, orders::history).add(config);
     at("/order-details").get(Customer, orders::details).add(config);

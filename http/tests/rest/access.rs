@@ -99,6 +99,7 @@ const TABLE: &[(&str, &str, May)] = &[
     ("GET", "/order-details", C),
     ("POST", "/orders/{id}/cancel", Own),
     ("POST", "/orders/{id}/payments", S),
+    ("POST", "/orders/{id}/refunds", S),
     ("POST", "/orders/{id}/shipments", S),
     ("POST", "/orders/{id}/deliver", S),
     ("POST", "/orders/{id}/returns", S),

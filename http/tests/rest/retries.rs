@@ -93,6 +93,7 @@ fn steps_and_batches_sent_twice_have_one_effect_and_the_same_answer() {
     twice(&server, "POST", "/v1/orders/1/deliver", &json!({}), 200);
     let back = json!({"lines": [{"product_id": 1, "quantity": 1}]});
     twice(&server, "POST", "/v1/orders/1/returns", &back, 201);
+    twice(&server, "POST", "/v1/orders/1/refunds", &json!({"amount": "0.50"}), 201);
     let line = json!({"product_id": 1, "quantity": 1});
     let several = json!({"mode": "all", "orders": [line, line, line]});
     twice(&server, "POST", "/v1/orders/batch", &several, 201);

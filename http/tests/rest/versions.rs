@@ -109,6 +109,7 @@ fn a_stale_version_is_412_for_the_header_and_409_for_the_body() {
         ("POST", "/v1/orders/1/cancel", ""),
         ("POST", "/v1/orders/1/shipments", ""),
         ("POST", "/v1/orders/1/deliver", ""),
+        ("POST", "/v1/orders/1/refunds", ""),
         ("POST", "/v1/orders/1/returns", r#""lines": [], "#),
         ("PATCH", "/v1/orders/1/status", r#""status": "paid", "#),
         ("POST", "/v1/reservations/1/extend", r#""ttl_seconds": 60, "#),
