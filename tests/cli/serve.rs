@@ -144,8 +144,9 @@ fn the_clock_of_a_test_server_is_moved_by_its_client() {
         answer.unwrap().body_mut().read_to_string().unwrap()
     };
     post("/v1/products", r#"{"name": "a", "price": 1, "stock": 1}"#);
-    assert!(post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#).contains("pending_payment"));
-    assert!(post("/test/clock", r#"{"advance_seconds": 1801}"#).contains("now"));
+    let order = r#"{"product_id": 1, "quantity": 1, "payment_deadline_seconds": 60}"#;
+    assert!(post("/v1/orders", order).contains("pending_payment"));
+    assert!(post("/test/clock", r#"{"advance_seconds": 60}"#).contains("now"));
     let orders = ureq::get(format!("{}/v1/orders", server.url)).call();
     assert!(orders.unwrap().body_mut().read_to_string().unwrap().contains("expired"));
     assert_eq!(server.terminate().0, Some(0));
