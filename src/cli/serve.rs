@@ -85,7 +85,10 @@ async fn serve(settings: &Settings, with_demo: bool, test_clock: bool) -> Result
     let limits = settings.http.rate_limits.filter(|_| asks);
     let http = HttpConfig { rate_limits: limits, test_clock, ..settings.http.clone() };
     let bound = bind(&http).map_err(|error| match error {
-        BindError::Key(_) => Failure::usage(error),
+        BindError::Key(_) | BindError::NoAddress => Failure::usage(error),
+        BindError::NotLoopback(_) => Failure::usage(format!(
+            "http.listen and auth.mode do not go together: {error}, or set auth.mode to \"jwt\""
+        )),
         error => Failure::work(error),
     })?;
     let config = match test_clock {
