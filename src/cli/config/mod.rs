@@ -285,6 +285,11 @@ mod tests {
             ("auth.access_ttl_seconds", "86401"),
             ("auth.refresh_ttl_seconds", "7776001"),
             ("log.format", "xml"),
+            ("log.level", "inof"),
+            ("log.level", ""),
+            ("log.level", "info,stockade_http"),
+            ("log.level", "stockade_http=inof"),
+            ("log.level", "info,"),
             ("data.in_memory", "perhaps"),
         ] {
             let error = set(name, value).unwrap_err().to_string();
