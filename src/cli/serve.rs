@@ -20,6 +20,9 @@ use super::{
     demo, first_start, logging, print,
 };
 
+/// Where the server's own documentation is.
+const DOCS: &str = if cfg!(feature = "docs-ui") { "/docs" } else { "/openapi.json" };
+
 /// Flags of `stockade serve`. Each has a setting in the configuration file, too.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -150,6 +153,9 @@ async fn announce(
         AuthMode::None => {
             line("sign-in", "none: whoever is on this machine may do everything".into())
         }
+    }
+    if let Some(address) = bound.addresses().first() {
+        line("docs", format!("http://{address}{DOCS}"));
     }
     for address in bound.addresses() {
         line("listening", format!("http://{address}"));
