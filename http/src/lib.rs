@@ -67,6 +67,7 @@ mod tokens;
 mod trace;
 mod transfers;
 mod warehouses;
+mod words;
 
 pub use auth::{Algorithm, Auth, AuthMode};
 pub use client::{Network, NotANetwork};

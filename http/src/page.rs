@@ -12,7 +12,11 @@ use actix_web::{
 use rustc_hash::FxHasher;
 use serde::Serialize;
 
-use crate::{answer, problem::Code, query::Params};
+use crate::{
+    answer,
+    problem::Code,
+    query::{Params, digits},
+};
 
 /// Rows of a page that names no limit.
 pub(crate) const LIMIT_DEFAULT: usize = 50;
@@ -145,7 +149,7 @@ pub(crate) fn linked(mut response: HttpResponse, link: Option<String>) -> HttpRe
 pub(crate) fn limit(params: &mut Params) -> usize {
     let wanted = format!("a number from 1 to {LIMIT_MAX}");
     let limit = params.read("limit", &wanted, |text| {
-        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        digits(text)?.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
     });
     limit.unwrap_or(LIMIT_DEFAULT)
 }
