@@ -159,6 +159,14 @@ fn table(config: &mut Table<'_>) {
         .patch(Staff, accounts::patch)
         .delete(Admin, accounts::erase)
         .add(config);
+    at("/accounts")
+        .get(Admin, accounts::staff::list)
+        .post(Admin, accounts::staff::create)
+        .add(config);
+    at("/accounts/{id}")
+        .get(Admin, accounts::staff::get)
+        .patch(Admin, accounts::staff::patch)
+        .add(config);
     at("/api-keys").get(Admin, api_keys::list).post(Admin, api_keys::create).add(config);
     at("/api-keys/{id}").delete(Admin, api_keys::revoke).add(config);
 

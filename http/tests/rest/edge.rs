@@ -166,6 +166,7 @@ fn unknown_and_broken_parameters_are_refused_on_every_route() {
         "/profile",
         "/customers",
         "/customers/1",
+        "/accounts",
         "/api-keys",
     ]
     .map(|path| ("GET", format!("/v1{path}")))
