@@ -3,6 +3,8 @@
 DATA ?= ./stockade-data
 PID  := $(DATA).pid
 LOG  := $(DATA).log
+# Whether `make up` serves this data now.
+IS_UP = [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null
 CARGO ?= cargo
 BIN := target/release/stockade
 # A trial asks nobody who he is, and serves this machine only. AUTH=jwt serves as `stockade serve` does by default.
@@ -23,7 +25,7 @@ build: ## the release binary
 	$(CARGO) build --release --locked
 
 up: build ## serve in the background, on ports 8080, 8000, 8001 and 8002
-	@if [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null; then echo "already up (pid `cat $(PID)`)"; else \
+	@if $(IS_UP); then echo "already up (pid `cat $(PID)`)"; else \
 	  $(BIN) serve --demo --auth $(AUTH) $(LISTEN) --data-dir $(DATA) > $(LOG) 2>&1 & echo $$! > $(PID); \
 	  for i in 1 2 3 4 5 6 7 8 9 10; do grep -q 'http://' $(LOG) 2>/dev/null && break; kill -0 `cat $(PID)` 2>/dev/null || break; sleep 0.3; done; \
 	  cat $(LOG); kill -0 `cat $(PID)`; fi
@@ -35,11 +37,14 @@ down: ## stop what `make up` started, and wait until it has shut down
 setup: ## fetch every dependency
 	$(CARGO) fetch --locked
 
-migrate: build ## check a data directory; older formats are brought forward by the next start
-	$(BIN) verify $(DATA)
+migrate: ## check the data directory; older formats are brought forward by the next start
+	@if $(IS_UP); then echo "up (pid `cat $(PID)`): its start has brought $(DATA) forward, nothing to migrate"; \
+	elif [ ! -e $(DATA) ]; then echo "there is no $(DATA) yet: nothing to migrate"; \
+	else $(MAKE) --no-print-directory build && $(BIN) verify $(DATA); fi
 
-seed: build ## made-up products and orders in a data directory of their own, to be served with make run DATA=...
-	$(BIN) seed --products 1000 --orders 10000 --data-dir $(DATA)-seeded
+seed: build ## made-up products and orders: into what `make up` serves, or else into the directory that it will serve
+	@if $(IS_UP); then $(BIN) seed --products 1000 --orders 10000 --url `sed -n 's/^listening *//p' $(LOG) | head -n 1`; \
+	else $(BIN) seed --products 1000 --orders 10000 --data-dir $(DATA); fi
 
 bench: ## the Criterion benches
 	$(CARGO) bench --locked

@@ -3,7 +3,8 @@
 //! Buckets of 100 ms hold bare ids, fed by the fold. Nothing is cancelled one by one: whether an id is still due is looked up
 //! when its bucket is, and once half of what is kept is no longer due, the buckets are compacted. What is due gets a message
 //! into the same mailbox in which payments arrive, so exactly one of the two wins. A bucket is due when its last moment has
-//! passed: late by up to 100 ms and a commit, early never.
+//! passed: late by up to 100 ms and a commit, early never. A virtual clock stands still in the middle of a bucket: then what is due
+//! by then is sent, and the rest of the bucket goes back.
 //!
 //! Nothing here may stop the engine for want of room on the disk. While the journal's next segment is not there, deadlines leave
 //! half of the present one alone: it is for what was let in before, for the shutdown, and for the next start. When the rest is
@@ -56,6 +57,11 @@ const NAP: Duration = Duration::from_millis(250);
 /// Between two looks at a segment that is being prepared.
 const PREPARING_PAUSE: Duration = Duration::from_millis(1);
 
+/// The bucket of a deadline: it is due when the bucket's last moment has passed.
+fn bucket_of(at: Timestamp) -> u64 {
+    at.0.div_ceil(BUCKET_MS)
+}
+
 #[derive(Default)]
 pub(crate) struct Deadlines {
     buckets: Mutex<Buckets>,
@@ -78,7 +84,7 @@ impl Deadlines {
         let mut buckets = self.buckets.lock();
         let first = buckets.first();
         for (at, owner) in dues {
-            buckets.by_time.entry(at.0.div_ceil(BUCKET_MS)).or_default().push(owner);
+            buckets.by_time.entry(bucket_of(at)).or_default().push(owner);
             buckets.len += 1;
         }
         if first != buckets.first() {
@@ -86,10 +92,10 @@ impl Deadlines {
         }
     }
 
-    /// Takes out what is due at `now`.
-    fn take_due(&self, now: Timestamp) -> Vec<Owner> {
+    /// Takes out the buckets up to this one.
+    fn take_through(&self, last: u64) -> Vec<Owner> {
         let mut buckets = self.buckets.lock();
-        let later = buckets.by_time.split_off(&(now.0 / BUCKET_MS + 1));
+        let later = buckets.by_time.split_off(&(last + 1));
         let due = std::mem::replace(&mut buckets.by_time, later);
         let due: Vec<Owner> = due.into_values().flatten().collect();
         buckets.len -= due.len();
@@ -220,7 +226,11 @@ pub(crate) async fn fire(shared: &Arc<Shared>, now: Timestamp) -> Result<Vec<Bat
     if deadlines.is_paused() && !has_room(shared, 1)? {
         return Ok(Vec::new());
     }
-    let owners = deadlines.take_due(now).into_iter();
+    let last = match shared.clock.is_virtual() {
+        true => bucket_of(now),
+        false => now.0 / BUCKET_MS,
+    };
+    let owners = deadlines.take_through(last).into_iter();
     let mut unsent = Unsent { deadlines, owners, now };
     let mut batches = Vec::new();
     while !unsent.owners.as_slice().is_empty() {
@@ -304,10 +314,10 @@ mod tests {
         let deadlines = Deadlines::default();
         let owner = |id| Owner::order(OrderId(id));
         deadlines.add([(Timestamp(1_000), owner(1)), (Timestamp(1_001), owner(2))].into_iter());
-        assert!(deadlines.take_due(Timestamp(999)).is_empty());
-        assert_eq!(deadlines.take_due(Timestamp(1_099)), [owner(1)]);
-        assert_eq!(deadlines.take_due(Timestamp(1_100)), [owner(2)]);
-        assert!(deadlines.take_due(Timestamp(u64::MAX / 2)).is_empty());
+        assert!(deadlines.take_through(9).is_empty());
+        assert_eq!(deadlines.take_through(10), [owner(1)]);
+        assert_eq!(deadlines.take_through(11), [owner(2)]);
+        assert!(deadlines.take_through(u64::MAX / 2).is_empty());
         assert_eq!(deadlines.len(), 0);
     }
 
@@ -321,7 +331,7 @@ mod tests {
         drop(unsent);
         assert_eq!(sent, Some(Owner::order(OrderId(1))));
         let left = [2, 3].map(|id| Owner::order(OrderId(id)));
-        assert_eq!(deadlines.take_due(now), left);
+        assert_eq!(deadlines.take_through(bucket_of(now)), left);
     }
 
     #[test]

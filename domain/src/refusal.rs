@@ -67,8 +67,8 @@ pub enum Refusal {
     /// Nothing is due.
     #[error("the order is already paid")]
     OrderAlreadyPaid,
-    /// The payment is not within 1 and what is due.
-    #[error("a payment must be above zero and at most the {due} minor units due")]
+    /// The payment or the refund is not within 1 and what is due.
+    #[error("the amount must be above zero and at most the {due} minor units due")]
     Overpayment {
         /// What is due, in minor units.
         due: Amount,

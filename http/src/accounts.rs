@@ -3,6 +3,7 @@
 mod customers;
 mod profile;
 mod sign_in;
+pub(crate) mod staff;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, Error};
 use stockade_domain::{
     Refusal,
-    account::{Account, Personal, PersonalChange, Role},
+    account::{Account, AccountId, Personal, PersonalChange, Role},
 };
 
 use utoipa::ToSchema;
@@ -87,7 +88,11 @@ impl AccountView {
 /// The answer to a command about an account.
 pub(crate) fn done(req: &HttpRequest, engine: &Engine, account: &Account) -> HttpResponse {
     let view = AccountView::of(engine, account);
-    answer::done_tagged(req, format_args!("/customers/{}", view.id), account.version, &view)
+    let place = match account.id {
+        AccountId::Customer(id) => format!("/customers/{id}"),
+        AccountId::Account(id) => format!("/accounts/{id}"),
+    };
+    answer::done_tagged(req, format_args!("{place}"), account.version, &view)
 }
 
 /// The name of a role.

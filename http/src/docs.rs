@@ -64,13 +64,17 @@ pub(crate) mod ui {
     }
 
     /// `GET /docs/{file}`.
-    pub(crate) async fn file(name: Path<String>) -> Result<HttpResponse, Problem> {
+    pub(crate) async fn file(
+        req: HttpRequest,
+        name: Path<String>,
+    ) -> Result<HttpResponse, Problem> {
         // Left to itself it would ask a server of its makers whether the document is valid.
         static CONFIG: LazyLock<Arc<Config<'static>>> =
             LazyLock::new(|| Arc::new(Config::from("/openapi.json").validator_url("none")));
         let known = FILES.contains(&name.as_str());
         let found = known.then(|| serve(&name, CONFIG.clone()).ok().flatten()).flatten();
         let file = found.ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
+        Params::of(&req).finish()?;
         Ok(HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, file.content_type))
             .insert_header((CACHE_CONTROL, "no-cache"))

@@ -22,6 +22,7 @@ use crate::{
     query::Params,
     state::Shared,
     strict::Strict,
+    words,
 };
 
 /// A JSON body. What is wrong with its fields is told by [`Input::valid`], so that a handler can first say that the thing the path
@@ -164,7 +165,7 @@ fn explain<T: DeserializeOwned>(body: &[u8]) -> Result<Problem, Problem> {
         place = format!("{place}/{}", escape(name));
         (Code::Invalid, "is missing".to_owned())
     } else {
-        (Code::Invalid, detail.to_owned())
+        (Code::Invalid, words::of_clients(detail))
     };
     Ok(Problem::unprocessable(code, vec![Fault::body(place, code, detail)]))
 }

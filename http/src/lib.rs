@@ -71,6 +71,7 @@ mod tokens;
 mod trace;
 mod transfers;
 mod warehouses;
+mod words;
 
 pub use auth::{Algorithm, Auth, AuthMode};
 pub use client::{Network, NotANetwork};
@@ -78,7 +79,9 @@ pub use config::HttpConfig;
 pub use cors::{NotAnOrigin, Origin};
 pub use limits::RateLimits;
 pub use openapi::openapi;
-pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, generate_password, hash_password};
+pub use passwords::{
+    PASSWORD_MAX, PASSWORD_MIN, PasswordError, check_password, generate_password, hash_password,
+};
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
 pub use tokens::{KeyError, Tokens};

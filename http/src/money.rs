@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let text = raw.get();
-        let wrong = || de::Error::custom("expected an amount such as \"3.50\" or 3.50");
+        let wrong = || de::Error::custom("must be an amount such as \"3.50\" or 3.50");
         match text.as_bytes().first() {
             Some(b'"') => serde_json::from_str(text).map(Self).map_err(|_| wrong()),
             Some(b'-' | b'0'..=b'9') => Ok(Self(text.to_owned())),

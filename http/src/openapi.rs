@@ -33,7 +33,7 @@ use crate::{
     paths(
         products::list, products::create, products::change_many, products::get, products::replace, products::patch, products::archive,
         orders::list, orders::place, orders::place_many, orders::plan, orders::get, orders::history, orders::details,
-        orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::set_status,
+        orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::refund, orders::set_status,
         reservations::list, reservations::create, reservations::get, reservations::extend, reservations::release,
         stock::list, stock::get, stock::explain, stock::recount, stock::set_policy, adjustments::adjust,
         transfers::create, transfers::list, transfers::get, transfers::receive, transfers::cancel,
@@ -43,6 +43,7 @@ use crate::{
         accounts::register, accounts::login, accounts::refresh, accounts::logout,
         accounts::get_profile, accounts::patch_profile, accounts::change_password,
         accounts::list, accounts::create, accounts::get, accounts::patch, accounts::erase,
+        accounts::staff::list, accounts::staff::create, accounts::staff::get, accounts::staff::patch,
         api_keys::list, api_keys::create, api_keys::revoke,
     ),
     components(schemas(
@@ -89,6 +90,7 @@ struct V1;
         (name = "sign-in", description = "Who comes: from a password to tokens."),
         (name = "profile", description = "What callers see and change of themselves."),
         (name = "customers", description = "Who buys."),
+        (name = "accounts", description = "Who works here and never was a customer."),
         (name = "api-keys", description = "By which machines sign in as staff."),
         (name = "server", description = "The server itself."),
     ),

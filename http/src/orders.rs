@@ -31,8 +31,8 @@ use crate::{
     state::Shared,
 };
 pub(crate) use actions::{
-    __path_cancel, __path_deliver, __path_pay, __path_return_goods, __path_set_status, __path_ship,
-    cancel, deliver, pay, return_goods, set_status, ship,
+    __path_cancel, __path_deliver, __path_pay, __path_refund, __path_return_goods,
+    __path_set_status, __path_ship, cancel, deliver, pay, refund, return_goods, set_status, ship,
 };
 pub(crate) use batch::{__path_place_many, Results, all_placed, place_many};
 use body::PlaceOrderBody;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::{
     answer,
     problem::Code,
-    query::{self, Params},
+    query::{self, Params, digits},
 };
 
 /// Rows of a page that names no limit.
@@ -149,7 +149,7 @@ pub(crate) fn linked(mut response: HttpResponse, link: Option<String>) -> HttpRe
 pub(crate) fn limit(params: &mut Params) -> usize {
     let wanted = format!("a number from 1 to {LIMIT_MAX}");
     let limit = params.read("limit", &wanted, |text| {
-        text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
+        digits(text)?.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))
     });
     limit.unwrap_or(LIMIT_DEFAULT)
 }

@@ -92,9 +92,7 @@ pub(crate) struct Passwords {
 /// # Ok::<(), stockade_http::PasswordError>(())
 /// ```
 pub fn hash_password(password: &str) -> Result<String, PasswordError> {
-    if !is_of_length(password) {
-        return Err(PasswordError::Length);
-    }
+    check_password(password)?;
     let system = |_| PasswordError::System;
     let hash: PasswordHash = argon2()?.hash_password(password.as_bytes()).map_err(system)?;
     Ok(hash.to_string())
@@ -122,10 +120,22 @@ fn argon2() -> Result<Argon2<'static>, PasswordError> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-fn is_of_length(password: &str) -> bool {
+/// Whether something may be a password. Nothing is hashed.
+///
+/// # Errors
+/// It is too short or too long.
+///
+/// ```
+/// use stockade_http::{PasswordError, check_password};
+///
+/// assert_eq!(check_password("short"), Err(PasswordError::Length));
+/// assert_eq!(check_password("a little longer"), Ok(()));
+/// ```
+pub fn check_password(password: &str) -> Result<(), PasswordError> {
     // No character has more than four bytes: a body full of them is not counted through.
-    password.len() <= PASSWORD_MAX * 4
-        && (PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count())
+    let is_of_length = password.len() <= PASSWORD_MAX * 4
+        && (PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count());
+    if is_of_length { Ok(()) } else { Err(PasswordError::Length) }
 }
 
 /// Compares; the cost is that of the hash.
@@ -244,7 +254,7 @@ mod tests {
             ("x".repeat(PASSWORD_MAX + 1), false),
             ("x".repeat(1 << 20), false),
         ] {
-            assert_eq!(is_of_length(&text), is_good, "{} bytes", text.len());
+            assert_eq!(check_password(&text).is_ok(), is_good, "{} bytes", text.len());
         }
     }
 

@@ -161,7 +161,8 @@ fn is_encoded(text: &str) -> bool {
     std::str::from_utf8(&bytes).is_ok()
 }
 
-fn digits(text: &str) -> Option<&str> {
+/// A number as it is written: digits, and nothing before them.
+pub(crate) fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
 

@@ -184,7 +184,7 @@ fn detail(refusal: &Refusal, currency: Option<Currency>) -> String {
         (Refusal::Invalid { detail, .. }, _) => detail.clone(),
         (Refusal::Overpayment { due }, Some(currency)) => {
             let due = currency.format(*due);
-            format!("a payment must be above zero and at most the {due} {currency} due")
+            format!("must be above zero and at most the {due} {currency} due")
         }
         (Refusal::IllegalTransition { allowed, .. }, _) => {
             let legal = match allowed.as_slice() {

@@ -98,6 +98,7 @@ fn table(config: &mut Table<'_>) {
     at("/orders/{id}/deliver").post(Staff, orders::deliver).add(config);
     at("/orders/{id}/cancel").post(Customer, orders::cancel).add(config);
     at("/orders/{id}/returns").post(Staff, orders::return_goods).add(config);
+    at("/orders/{id}/refunds").post(Staff, orders::refund).add(config);
     at("/orders/{id}/status").patch(Staff, orders::set_status).add(config);
     at("/orders/{id}/events").get(Customer, orders::history).add(config);
     at("/order-details").get(Customer, orders::details).add(config);
@@ -157,6 +158,14 @@ fn table(config: &mut Table<'_>) {
         .get(Customer, accounts::get)
         .patch(Staff, accounts::patch)
         .delete(Admin, accounts::erase)
+        .add(config);
+    at("/accounts")
+        .get(Admin, accounts::staff::list)
+        .post(Admin, accounts::staff::create)
+        .add(config);
+    at("/accounts/{id}")
+        .get(Admin, accounts::staff::get)
+        .patch(Admin, accounts::staff::patch)
         .add(config);
     at("/api-keys").get(Admin, api_keys::list).post(Admin, api_keys::create).add(config);
     at("/api-keys/{id}").delete(Admin, api_keys::revoke).add(config);

@@ -13,6 +13,7 @@ use super::{
     Failure, Output, print, print_json,
     replay::{
         codes::Kind,
+        embedded::Embedded,
         orders::PlannedOrder,
         plan::{Left, Plan, PlannedProduct, Stage, TakeBack},
         run::progress,
@@ -40,7 +41,7 @@ pub(super) struct Seed {
     /// How many orders
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=ORDERS_MAX))]
     orders: u64,
-    /// Put it here; the directory must have no products yet
+    /// Put it here, beside whatever the directory has
     #[arg(long, value_name = "DIR", required_unless_present = "url", conflicts_with = "url")]
     data_dir: Option<PathBuf>,
     /// Put it into a running server through REST
@@ -81,7 +82,14 @@ enum Fate {
 impl Seed {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (plan, made) = make(self.seed, self.products, self.orders);
-        let mut target = target_at(self.url.as_deref(), &self.token, self.data_dir.as_deref())?;
+        let (url, directory) = (self.url.as_deref(), self.data_dir.as_deref());
+        let mut target = target_at(url, &self.token, directory, Embedded::open)?;
+        // Seeding again is asking for what is there.
+        if target.sells(&sku(1))? {
+            target.close()?;
+            let made = Made { seed: self.seed, value: Currency::GBP.format(0), ..Made::default() };
+            return self.print(&made, "there are made-up products already: nothing added\n");
+        }
         target.open_shop(&plan)?;
         let bar = progress(plan.orders.len());
         for stage in &plan.stages {
@@ -99,11 +107,20 @@ impl Seed {
         }
         bar.finish_and_clear();
         target.close()?;
+        self.print(&made, &made.text())
+    }
+
+    fn print(&self, made: &Made, text: &str) -> Result<(), Failure> {
         match self.output {
-            Output::Text => print(&made.text()),
-            Output::Json => print_json(&made),
+            Output::Text => print(text),
+            Output::Json => print_json(made),
         }
     }
+}
+
+/// How the products are called.
+fn sku(n: u64) -> String {
+    format!("SEED-{n:06}")
 }
 
 impl Made {
@@ -191,7 +208,7 @@ fn product(random: &mut Random, n: u64) -> PlannedProduct {
     let price = 50 + random.below(40) * random.below(40) * 10;
     let price = (price + [5, 9][random.below(2) as usize]) as i64;
     let opening = random.below(200);
-    PlannedProduct { code: format!("SEED-{n:06}"), name, kind: Kind::Good, price, opening }
+    PlannedProduct { code: sku(n), name, kind: Kind::Good, price, opening }
 }
 
 /// One to five different products, some of them far more often than others.

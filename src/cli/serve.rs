@@ -20,6 +20,9 @@ use super::{
     demo, first_start, logging, print,
 };
 
+/// Where the server's own documentation is.
+const DOCS: &str = if cfg!(feature = "docs-ui") { "/docs" } else { "/openapi.json" };
+
 /// Flags of `stockade serve`. Each has a setting in the configuration file, too.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -85,7 +88,10 @@ async fn serve(settings: &Settings, with_demo: bool, test_clock: bool) -> Result
     let limits = settings.http.rate_limits.filter(|_| asks);
     let http = HttpConfig { rate_limits: limits, test_clock, ..settings.http.clone() };
     let bound = bind(&http).map_err(|error| match error {
-        BindError::Key(_) => Failure::usage(error),
+        BindError::Key(_) | BindError::NoAddress => Failure::usage(error),
+        BindError::NotLoopback(_) => Failure::usage(format!(
+            "http.listen and auth.mode do not go together: {error}, or set auth.mode to \"jwt\""
+        )),
         error => Failure::work(error),
     })?;
     let config = match test_clock {
@@ -147,6 +153,9 @@ async fn announce(
         AuthMode::None => {
             line("sign-in", "none: whoever is on this machine may do everything".into())
         }
+    }
+    if let Some(address) = bound.addresses().first() {
+        line("docs", format!("http://{address}{DOCS}"));
     }
     for address in bound.addresses() {
         line("listening", format!("http://{address}"));

@@ -5,6 +5,9 @@
 //! state/      sled                         rebuilt from the journal at any doubt
 //! state.mark  how far state/ must be
 //! secrets/    keys (0700, files 0600)      cannot be rebuilt
+//!   keyring         of persons
+//!   token-key       by which access tokens are signed
+//!   admin-password  of the account that the first start made
 //! LOCK        held while a process uses the directory
 //! FORMAT      the version of all of the above
 //! ```

@@ -27,6 +27,9 @@ fn a_wrong_setting_is_refused_with_key_file_and_line_before_anything_opens() {
         ),
         ("listen = \"127.0.0.1:1\"\n", ["stockade.toml:1", "did you mean http.listen?"]),
         ("[http]\nlisten = \n", ["stockade.toml:2", "stockade.toml"]),
+        ("[log]\nlevel = \"warn\"\nlevel = \"info\"\n", ["stockade.toml:3", "duplicate key level"]),
+        ("[log]\n[data]\n[log]\n", ["stockade.toml:3", "duplicate key log"]),
+        ("[log]\nlevel = \"inof\"\n", ["stockade.toml:2", "log.level is \"inof\", must be one of"]),
     ] {
         write(&folder.path().join("stockade.toml"), text);
         run(folder.path(), &["serve"]).refused(2, &words);
@@ -40,6 +43,14 @@ fn wrong_environment_and_flags_are_named() {
     let mut wrong = command(folder.path(), &["config"]);
     wrong.env("STOCKADE_DATA__DURABILITY", "often");
     finish(wrong).refused(2, &["STOCKADE_DATA__DURABILITY", "data.durability is \"often\""]);
+    for (wrong, meant) in
+        [("STOCKADE_AUTH_MODE", "STOCKADE_AUTH__MODE"), ("STOCKADE_DATADIR", "STOCKADE_DATA__DIR")]
+    {
+        let mut serve = command(folder.path(), &["serve"]);
+        serve.env(wrong, "none");
+        finish(serve).refused(2, &[wrong, &format!("did you mean {meant}?")]);
+        assert!(!folder.path().join("stockade-data").exists());
+    }
     let wrong = run(folder.path(), &["serve", "--listen", "nowhere"]);
     wrong.refused(2, &["--listen", "http.listen is \"nowhere\""]);
     let wrong = run(folder.path(), &["serve", "--auth", "open"]);

@@ -18,6 +18,14 @@ fn the_same_seed_makes_the_same_and_it_adds_up() {
     for directory in ["a", "b", "c"] {
         run(folder.path(), &["verify", directory]).succeeded();
     }
-    run(folder.path(), &["seed", "--data-dir", "a"]).refused(1, &["products already"]);
+    // Asked again it adds nothing, and what else is there is no matter.
+    let again = run(folder.path(), &["seed", "--data-dir", "a"]).succeeded();
+    assert!(again.out.contains("made-up products already: nothing added"), "{again:?}");
+    let again = seed("--url", &server.url, "8");
+    assert_eq!((&again["products"], &again["orders"]), (&0.into(), &0.into()));
+    let demo = Server::start(folder.path(), &["--data-dir", "d", "--demo"]);
+    assert_eq!(demo.terminate().0, Some(0));
+    assert_eq!(into("d", "7"), first);
+    run(folder.path(), &["verify", "d"]).succeeded();
     run(folder.path(), &["seed"]).refused(2, &["--data-dir"]);
 }

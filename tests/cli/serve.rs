@@ -1,4 +1,7 @@
-use std::net::TcpListener;
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::support::{Server, command, run};
 
@@ -78,6 +81,9 @@ fn it_listens_wherever_it_is_told_to() {
         folder.path(),
         &["--in-memory", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"],
     );
+    let docs = server.said.lines().find_map(|line| line.strip_prefix("docs       "));
+    let docs = ureq::get(docs.expect("it says where they are")).call().unwrap();
+    assert_eq!(docs.status(), 200);
     let urls = [server.line(), server.line()];
     for url in urls {
         let url = url.strip_prefix("listening ").unwrap().trim();
@@ -144,9 +150,36 @@ fn the_clock_of_a_test_server_is_moved_by_its_client() {
         answer.unwrap().body_mut().read_to_string().unwrap()
     };
     post("/v1/products", r#"{"name": "a", "price": 1, "stock": 1}"#);
-    assert!(post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#).contains("pending_payment"));
-    assert!(post("/test/clock", r#"{"advance_seconds": 1801}"#).contains("now"));
+    let order = r#"{"product_id": 1, "quantity": 1, "payment_deadline_seconds": 60}"#;
+    assert!(post("/v1/orders", order).contains("pending_payment"));
+    assert!(post("/test/clock", r#"{"advance_seconds": 60}"#).contains("now"));
     let orders = ureq::get(format!("{}/v1/orders", server.url)).call();
     assert!(orders.unwrap().body_mut().read_to_string().unwrap().contains("expired"));
     assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn what_is_no_request_is_answered_and_fills_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let errors = |level: Option<&str>| {
+        let log = folder.path().join("log");
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--in-memory", "--auth", "none"];
+        let mut serve = command(folder.path(), &serve);
+        serve.envs(level.map(|level| ("STOCKADE_LOG__LEVEL", level)));
+        serve.stderr(std::fs::File::create(&log).unwrap());
+        let server = Server::start_as(serve);
+        let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.write_all(b"nonsense\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert_eq!(server.terminate().0, Some(0));
+        std::fs::read_to_string(log).unwrap()
+    };
+    for level in [None, Some("info"), Some("debug")] {
+        let log = errors(level);
+        assert!(!log.contains("ERROR"), "{level:?}: {log}");
+    }
+    let log = errors(Some("info,actix_http=error"));
+    assert!(log.contains("ERROR"), "whoever asks for it is told: {log}");
 }

@@ -28,7 +28,7 @@ RULES = re.compile(
     r"|differs from the payment with this reference"
     r"|is too large$"
     # JSON Schema calls 1.0 an integer. An id or a count is written without a fraction.
-    r"|invalid type: floating point"
+    r"|must be a whole number.*, not -?\d+(\.\d+)?(e[+-]?\d+)?$"
     # 1e2 is a number to JSON Schema. An amount is written as a plain decimal.
     r"|is no plain decimal"
     r"|must be a moment"

@@ -32,6 +32,27 @@ fn an_unpaid_order_expires_at_its_deadline_and_not_before() {
 }
 
 #[test]
+fn what_is_due_by_now_is_done_when_the_clock_has_moved() {
+    // Deadlines share buckets of 100 ms, and a clock moved by hand may stand anywhere in one.
+    for start_ms in [START_MS, START_MS + 1, START_MS + 99] {
+        let engine = Engine::open(Config::in_memory().with_virtual_clock(start_ms)).unwrap();
+        let thing = product(&engine, 5);
+        let order = wait(engine.place_order(order_of(&[(thing, 2)]))).unwrap();
+        let until = DEADLINE - Duration::from_secs(60);
+        wait(engine.advance(until)).unwrap();
+        let hold = wait(engine.reserve(hold_of(None, &[(thing, 3)]))).unwrap();
+        wait(engine.advance(Duration::from_secs(60) - Duration::from_millis(1))).unwrap();
+        assert_eq!(engine.order(order.id()).unwrap().status, Status::PendingPayment);
+        assert!(engine.reservation(hold.id).unwrap().is_active());
+        wait(engine.advance(Duration::from_millis(1))).unwrap();
+        assert_eq!(engine.order(order.id()).unwrap().status, Status::Expired);
+        assert_eq!(engine.reservation(hold.id).unwrap().status, HoldStatus::Expired);
+        assert_eq!(stock_of(&engine, thing), (5, 0));
+        check(&engine);
+    }
+}
+
+#[test]
 fn a_paid_order_does_not_expire() {
     let engine = still();
     let thing = product(&engine, 5);

@@ -27,7 +27,7 @@ use crate::{
     problem::Problem,
     query::Params,
     refusals::{locating, plain},
-    state::Shared,
+    state::{Shared, State},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -172,17 +172,28 @@ pub(crate) async fn patch(
     id: Path<u64>,
     body: Input<PatchCustomerBody>,
 ) -> Result<HttpResponse, Problem> {
-    let engine: &Engine = &acting;
-    let now = find(engine, caller, *id)?;
-    let body = body.valid()?;
+    let now = find(&acting, caller, *id)?;
+    change(&req, &state, &acting, caller, &now, body.valid()?).await
+}
+
+/// Changes an account of either kind.
+pub(super) async fn change(
+    req: &HttpRequest,
+    state: &State,
+    acting: &Acting,
+    caller: Caller,
+    now: &Account,
+    body: PatchCustomerBody,
+) -> Result<HttpResponse, Problem> {
+    let engine: &Engine = acting;
     let role = body.role.map(Role::from).filter(|role| *role != now.role);
     if (role.is_some() || body.password.is_some()) && !caller.may(Access::Admin) {
         return Err(gate::forbidden(Access::Admin));
     }
-    let expected = Expected::of(&req, body.version);
+    let expected = Expected::of(req, body.version);
     let version = expected.version(now.version);
     let mut change = person(body.email, body.username, body.name);
-    let says_who = body.password.is_some() || is_another(engine, &now, &change);
+    let says_who = body.password.is_some() || is_another(engine, now, &change);
     let account = match role {
         // One request is one change, whole or not at all.
         Some(_) if says_who => {
@@ -197,7 +208,7 @@ pub(crate) async fn patch(
         }
     };
     let account = account.map_err(refused(&expected))?;
-    Ok(done(&req, engine, &account))
+    Ok(done(req, engine, &account))
 }
 
 /// Whether a change would change anything: a client may send back all that it got.

@@ -44,6 +44,19 @@ pub(crate) struct PaymentBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(
+    as = NewRefund,
+    examples(json!({"amount": "25.00"}))
+)]
+pub(crate) struct RefundBody {
+    #[schema(value_type = Option<kinds::Payment>)]
+    amount: Option<Decimal>,
+    #[schema(value_type = Option<kinds::Version>)]
+    version: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(
     as = CancelOrder,
     examples(json!({"reason": "changed my mind"}))
 )]
@@ -156,6 +169,26 @@ pub(crate) async fn pay(
     let amount = amount.map(|amount| amount.amount(currency, "/amount")).transpose()?;
     let pay = OrderCommand::Pay { amount, method, reference };
     command(&acting, &req, &now, version, pay).await
+}
+
+/// `POST /orders/{id}/refunds`: records that money due was paid back, or all of it.
+#[utoipa::path(
+    post, path = "/orders/{id}/refunds", tag = "orders",
+    params(IfMatch), request_body = RefundBody,
+    responses(Made<OrderView<'static>>, Conflict),
+)]
+pub(crate) async fn refund(
+    req: HttpRequest,
+    acting: Acting,
+    caller: Caller,
+    id: Path<u64>,
+    body: Input<RefundBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = find(&acting, caller, *id)?;
+    let RefundBody { amount, version } = body.valid()?;
+    let currency = now.placed.currency;
+    let amount = amount.map(|amount| amount.amount(currency, "/amount")).transpose()?;
+    command(&acting, &req, &now, version, OrderCommand::Refund { amount }).await
 }
 
 /// `POST /orders/{id}/cancel`: gives up what is not shipped; a customer, only while it is not paid.

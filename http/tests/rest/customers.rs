@@ -184,6 +184,67 @@ fn somebody_stays_admin() {
     ann.send("PATCH", "/v1/customers/1", &step_down).is(200);
 }
 
+/// `/accounts`: those who work here without ever having been customers.
+#[test]
+fn admins_look_after_the_accounts_that_are_no_customers() {
+    let server = guarded();
+    worker(&server, "root", Role::Admin);
+    Person::registers(&server, "ann@example.com");
+    let root = Person::signs_in(&server, "root");
+    let zed = json!({ "username": "Zed", "role": "staff", "password": PASSWORD });
+    let made = root.send("POST", "/v1/accounts", &zed);
+    assert_eq!(made.header("location"), Some("/v1/accounts/2"));
+    let made = made.is(201);
+    assert_eq!(
+        (&made["id"], &made["role"], &made["username"]),
+        (&2.into(), &"staff".into(), &"zed".into())
+    );
+    assert!(made.get("password").is_none());
+    root.send("POST", "/v1/accounts", &zed).problem(409, "username_taken");
+    for (change, code, pointer) in [
+        (json!({ "role": "customer" }), "invalid", "/role"),
+        (json!({ "role": null }), "invalid", "/role"),
+        (json!({ "password": "short" }), "invalid", "/password"),
+        (json!({ "username": null }), "invalid", "/email"),
+        (json!({ "id": 7 }), "unknown_field", "/id"),
+    ] {
+        let mut body = json!({ "username": "yan", "role": "admin", "password": PASSWORD });
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        root.send("POST", "/v1/accounts", &body).refuses(code, pointer);
+    }
+
+    let ids = |path: &str| -> Vec<u64> {
+        let page = root.get(path).is(200);
+        page["data"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(ids("/v1/accounts"), [1, 2]);
+    assert_eq!(ids("/v1/accounts?username=ZED"), [2]);
+    assert_eq!(ids("/v1/accounts?email=ann%40example.com"), [0; 0], "a customer is no account");
+    assert_eq!(ids("/v1/accounts?username=zed&email=root"), [0; 0]);
+    let next = root.get("/v1/accounts?limit=1").is(200)["next_cursor"].clone();
+    assert_eq!(ids(&format!("/v1/accounts?limit=1&cursor={}", next.as_str().unwrap())), [2]);
+    root.get("/v1/accounts?ids=1").problem(422, "unknown_parameter");
+
+    let zed = Person::signs_in(&server, "zed");
+    zed.get("/v1/accounts").problem(403, "forbidden");
+    let path = "/v1/accounts/2";
+    assert_eq!(root.get(path).is(200), made);
+    let promoted = root.send("PATCH", path, &json!({ "role": "admin", "version": 1 })).is(200);
+    assert_eq!((&promoted["role"], &promoted["version"]), (&"admin".into(), &2.into()));
+    root.send("PATCH", path, &json!({ "role": "staff", "version": 1 }))
+        .problem(409, "version_conflict");
+    root.send("PATCH", path, &json!({ "role": "customer" })).refuses("invalid", "/role");
+    root.send("PATCH", path, &json!({ "password": "another horse" })).is(200);
+    let login = json!({ "email": "zed", "password": "another horse" });
+    server.post("/v1/login", login.to_string()).is(200);
+    root.send("PATCH", "/v1/accounts/1", &json!({ "role": "staff" })).is(200);
+    let token = server.post("/v1/login", login.to_string()).is(200)["access_token"].clone();
+    let bearer = token.as_str().unwrap();
+    let alone = server.as_bearer(bearer, "PATCH", path, Some(r#"{"role": "staff"}"#));
+    alone.problem(409, "last_admin");
+    server.as_bearer(bearer, "GET", "/v1/accounts/3", None).problem(404, "not_found");
+}
+
 #[test]
 fn a_machine_has_a_key_that_is_shown_once() {
     let server = guarded();

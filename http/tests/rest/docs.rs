@@ -82,6 +82,9 @@ fn the_reader_loads_nothing_from_elsewhere() {
     let start = server.get("/docs/swagger-initializer.js").text;
     assert!(start.contains("\"/openapi.json\"") && !start.contains("://"), "{start}");
     assert!(start.contains("\"validatorUrl\": \"none\""), "{start}");
+    for path in ["/docs?x=1", "/docs/index.html?x=1"] {
+        server.get(path).problem(422, "unknown_parameter");
+    }
     for path in ["/docs/", "/docs/oauth2-redirect.html", "/docs/..%2fx", "/v1/docs"] {
         server.get(path).problem(404, "not_found");
     }

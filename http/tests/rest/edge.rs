@@ -202,11 +202,12 @@ fn unknown_and_broken_parameters_are_refused_on_every_route() {
         "/profile",
         "/customers",
         "/customers/1",
+        "/accounts",
         "/api-keys",
     ]
     .map(|path| ("GET", format!("/v1{path}")))
     .to_vec();
-    for action in ["payments", "shipments", "deliver", "cancel", "returns"] {
+    for action in ["payments", "shipments", "deliver", "cancel", "returns", "refunds"] {
         routes.push(("POST", of_order(&format!("/{action}"))));
     }
     routes.extend(

@@ -103,11 +103,30 @@ fn a_body_of_the_wrong_shape_is_422_and_says_where() {
 }
 
 #[test]
+fn what_a_body_should_be_is_said_in_the_words_of_json() {
+    let server = Server::start();
+    for (body, detail) in [
+        ("[]", "must be an object, not a list"),
+        (r#"{"lines": {}}"#, "/lines: must be a list, not an object"),
+        (
+            r#"{"lines": [{"product_id": 1, "quantity": "secret"}]}"#,
+            "/lines/0/quantity: must be a whole number from 0, not text",
+        ),
+        (r#"{"note": 7}"#, "/note: must be text, not 7"),
+    ] {
+        let problem = server.post("/v1/orders", body).problem(422, "invalid");
+        assert_eq!(problem["detail"], detail);
+    }
+}
+
+#[test]
 fn the_query_is_checked_like_the_body() {
     let server = Server::start();
     for (path, code, parameter) in [
         ("/v1/products?nonsense=1", "unknown_parameter", "nonsense"),
         ("/v1/products?limit=0", "invalid", "limit"),
+        ("/v1/products?limit=%2B2", "invalid", "limit"),
+        ("/v1/products?limit=", "invalid", "limit"),
         ("/v1/products?limit=501", "invalid", "limit"),
         ("/v1/products?limit=x", "invalid", "limit"),
         ("/v1/products?limit=1&limit=2", "invalid", "limit"),

@@ -113,3 +113,39 @@ fn payments_add_up_and_never_exceed_what_is_due() {
     assert_eq!(paid["payments"][1]["amount"], "10.00");
     pay("{}").problem(409, "order_already_paid");
 }
+
+#[test]
+fn refunds_add_up_and_never_exceed_what_is_due_back() {
+    let server = Server::start();
+    let product = server.product("3.50", 10);
+    let order = server.order(product, 3);
+    let back = |body: &str| server.post(&format!("/v1/orders/{order}/refunds"), body);
+    // Nothing was paid: nothing is due.
+    assert_eq!(back("{}").problem(422, "overpayment")["errors"][0]["pointer"], "/amount");
+    server.post(&format!("/v1/orders/{order}/payments"), "{}").is(201);
+    back("{}").problem(422, "overpayment");
+    let cancelled = server.post(&format!("/v1/orders/{order}/cancel"), "{}").is(200);
+    assert_eq!(cancelled["refund_due"], "10.50");
+    for wrong in ["0", "-1", "10.51"] {
+        let problem = back(&format!(r#"{{"amount": {wrong}}}"#)).problem(422, "overpayment");
+        assert_eq!(problem["errors"][0]["pointer"], "/amount");
+        assert!(problem["detail"].as_str().unwrap().contains("10.50 USD"), "{problem}");
+    }
+    back(r#"{"amount": "1.001"}"#).refuses("invalid", "/amount");
+    back(r#"{"reference": "re_1"}"#).refuses("unknown_field", "/reference");
+    let part = back(r#"{"amount": 0.50}"#);
+    assert_eq!(part.header("location").unwrap(), format!("/v1/orders/{order}"));
+    let part = part.is(201);
+    let figures = |order: &serde_json::Value| {
+        ["status", "paid_amount", "refund_due", "refunded_amount"]
+            .map(|field| order[field].as_str().unwrap().to_owned())
+    };
+    assert_eq!(figures(&part), ["cancelled", "10.50", "10.00", "0.50"]);
+    let all = back("").is(201);
+    assert_eq!(figures(&all), ["cancelled", "10.50", "0.00", "10.50"]);
+    back("{}").problem(422, "overpayment");
+    let told = server.get("/v1/events?type=order.refunded").is(200);
+    let due: Vec<_> =
+        told["data"].as_array().unwrap().iter().map(|row| &row["data"]["refund_due"]).collect();
+    assert_eq!(due, ["10.00", "0.00"]);
+}

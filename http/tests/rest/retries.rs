@@ -73,6 +73,10 @@ fn every_command_sent_twice_has_one_effect_and_the_same_answer() {
     twice(&server, "POST", "/v1/reservations", &line, 201);
     twice(&server, "POST", "/v1/reservations/1/extend", &json!({"ttl_seconds": 1_800}), 200);
 
+    let zed = json!({"username": "zed", "role": "admin", "password": "correct horse"});
+    twice(&server, "POST", "/v1/accounts", &zed, 201);
+    twice(&server, "PATCH", "/v1/accounts/1", &json!({"name": "Zed"}), 200);
+
     let order = json!({"product_id": 1, "quantity": 4, "note": "ring twice"});
     twice(&server, "POST", "/v1/orders", &order, 201);
     twice(&server, "POST", "/v1/orders/1/payments", &json!({"amount": "1.00"}), 201);
@@ -93,6 +97,7 @@ fn steps_and_batches_sent_twice_have_one_effect_and_the_same_answer() {
     twice(&server, "POST", "/v1/orders/1/deliver", &json!({}), 200);
     let back = json!({"lines": [{"product_id": 1, "quantity": 1}]});
     twice(&server, "POST", "/v1/orders/1/returns", &back, 201);
+    twice(&server, "POST", "/v1/orders/1/refunds", &json!({"amount": "0.50"}), 201);
     let line = json!({"product_id": 1, "quantity": 1});
     let several = json!({"mode": "all", "orders": [line, line, line]});
     twice(&server, "POST", "/v1/orders/batch", &several, 201);

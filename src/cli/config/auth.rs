@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stockade::{
     domain::limits::SESSION_TTL_MS_MAX,
-    http::{Algorithm, Auth, AuthMode},
+    http::{Algorithm, Auth, AuthMode, check_password},
 };
 
 use super::{
@@ -88,11 +88,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "auth.admin_password",
         about: "the password of the account admin that the first start makes, ignored later; best set in the environment",
         set: |settings, value| {
-            let password = match value {
-                Value::Text(text) if !text.is_empty() => Ok(Some(text.clone())),
-                _ => Err("must be text".to_owned()),
-            };
-            assign(&mut settings.admin_password, password)
+            let Value::Text(password) = value else { return Err("must be text".into()) };
+            check_password(password).map_err(|error| error.to_string())?;
+            assign(&mut settings.admin_password, Ok(Some(password.clone())))
         },
         // It is nobody's business.
         get: |_| None,

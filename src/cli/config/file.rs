@@ -18,8 +18,14 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Assignment>, Failure>
     let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     let place = |at: usize| Place::File(path.into(), line(at));
     let table = DeTable::parse(text).map_err(|error| {
-        let at = place(error.span().map_or(0, |span| span.start));
-        Failure::usage(format!("{at}: {}", error.message()))
+        let span = error.span().unwrap_or_default();
+        let at = place(span.start);
+        // It says where a key is that is there twice, not which.
+        let named = match text.get(span) {
+            Some(key) if error.message() == "duplicate key" => format!(" {key}"),
+            _ => String::new(),
+        };
+        Failure::usage(format!("{at}: {}{named}", error.message()))
     })?;
     let mut found = Vec::new();
     for (section, value) in table.get_ref() {

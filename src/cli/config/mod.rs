@@ -29,6 +29,9 @@ const DEFAULT_FILE: &str = "stockade.toml";
 /// Environment variables are this, the section, two underscores and the key, in capitals.
 const ENV_PREFIX: &str = "STOCKADE_";
 
+/// Those that are no settings, but secrets that commands read.
+const ENV_OTHERS: [&str; 2] = ["STOCKADE_PASSWORD", "STOCKADE_TOKEN"];
+
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
@@ -67,9 +70,10 @@ impl Settings {
             None if Path::new(DEFAULT_FILE).exists() => file::read(Path::new(DEFAULT_FILE))?,
             None => Vec::new(),
         };
-        assignments.extend(environment(env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        })));
+        let variables = env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        assignments.extend(environment(variables)?);
         assignments.extend(flags.iter().map(|(flag, name, value)| Assignment {
             place: Place::Flag(flag),
             name: (*name).into(),
@@ -126,21 +130,37 @@ fn all() -> impl Iterator<Item = &'static Setting> {
     http.iter().chain(auth).chain(settings::SETTINGS)
 }
 
-/// Assignments from the environment, by name, so that errors do not depend on its order.
-fn environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Assignment> {
-    let mut found: Vec<Assignment> = variables
-        .filter_map(|(variable, value)| {
-            let (section, key) = variable.strip_prefix(ENV_PREFIX)?.split_once("__")?;
-            let name = format!("{section}.{key}").to_ascii_lowercase();
-            Some(Assignment {
-                place: Place::Environment(variable),
-                name,
-                value: Value::Text(value),
-            })
-        })
-        .collect();
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    found
+/// Assignments from the environment, by name, so that errors do not depend on its order. A variable that looks like one and is
+/// none has been mistyped.
+fn environment(
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<Vec<Assignment>, Failure> {
+    let ours = |(variable, _): &(String, String)| {
+        variable.starts_with(ENV_PREFIX) && !ENV_OTHERS.contains(&variable.as_str())
+    };
+    let mut found: Vec<_> = variables.filter(ours).collect();
+    found.sort();
+    let assignment = |(variable, value)| match all().find(|known| variable_of(known) == variable) {
+        Some(setting) => Ok(Assignment {
+            name: setting.name.into(),
+            place: Place::Environment(variable),
+            value: Value::Text(value),
+        }),
+        None => {
+            let known = all().map(variable_of).chain(ENV_OTHERS.map(str::to_owned));
+            let capitals = variable.to_ascii_uppercase();
+            let nearest = known.min_by_key(|known| strsim::levenshtein(known, &capitals));
+            let nearest = nearest.unwrap_or_default();
+            let what = format!("unknown environment variable {variable}; did you mean {nearest}?");
+            Err(Failure::usage(what))
+        }
+    };
+    found.into_iter().map(assignment).collect()
+}
+
+/// How the environment spells a setting.
+fn variable_of(setting: &Setting) -> String {
+    format!("{ENV_PREFIX}{}", setting.name.replace('.', "__").to_ascii_uppercase())
 }
 
 /// What an unknown key was probably meant to be, or else what there is.
@@ -201,19 +221,35 @@ mod tests {
         let (name, value) = ("auth.admin_password".to_owned(), Value::Number(12_345_678));
         let wrong = Settings::default().assign(Assignment { place, name, value }).unwrap_err();
         assert_eq!(wrong.to_string(), "f:1: auth.admin_password is hidden, must be text");
+        let short = set("auth.admin_password", "sh0rt").unwrap_err().to_string();
+        assert_eq!(short, "flag --x: auth.admin_password is hidden, must be 8 to 128 characters");
+    }
+
+    #[test]
+    fn a_level_is_of_everything_or_of_a_module() {
+        for level in ["off", "Info", "warn,stockade_http=debug", "stockade_http::access=trace"] {
+            assert_eq!(set("log.level", level).unwrap().log_level, level);
+        }
     }
 
     #[test]
     fn an_environment_variable_names_section_and_key() {
-        let variables = [
-            ("STOCKADE_HTTP__LISTEN", "127.0.0.1:1"),
-            ("STOCKADE_TOKEN", "no setting"),
-            ("HOME", "no setting"),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let names: Vec<_> =
-            environment(variables.into_iter()).into_iter().map(|found| found.name).collect();
-        assert_eq!(names, ["http.listen"]);
+        let names = |variables: &[&str]| -> Result<Vec<String>, Failure> {
+            let variables = variables.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+            Ok(environment(variables)?.into_iter().map(|found| found.name).collect())
+        };
+        let good = ["STOCKADE_HTTP__LISTEN", "STOCKADE_TOKEN", "STOCKADE_PASSWORD", "HOME"];
+        assert_eq!(names(&good).unwrap(), ["http.listen"]);
+        for (wrong, meant) in [
+            ("STOCKADE_AUTH_MODE", "STOCKADE_AUTH__MODE"),
+            ("STOCKADE_AUTH__MOD", "STOCKADE_AUTH__MODE"),
+            ("STOCKADE_LOG_LEVEL", "STOCKADE_LOG__LEVEL"),
+            ("STOCKADE_TOKE", "STOCKADE_TOKEN"),
+            ("STOCKADE_http__listen", "STOCKADE_HTTP__LISTEN"),
+        ] {
+            let said = names(&[wrong]).unwrap_err().to_string();
+            assert!(said.contains(wrong) && said.contains(&format!("mean {meant}?")), "{said}");
+        }
     }
 
     #[test]
@@ -249,6 +285,11 @@ mod tests {
             ("auth.access_ttl_seconds", "86401"),
             ("auth.refresh_ttl_seconds", "7776001"),
             ("log.format", "xml"),
+            ("log.level", "inof"),
+            ("log.level", ""),
+            ("log.level", "info,stockade_http"),
+            ("log.level", "stockade_http=inof"),
+            ("log.level", "info,"),
             ("data.in_memory", "perhaps"),
         ] {
             let error = set(name, value).unwrap_err().to_string();

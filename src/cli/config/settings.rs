@@ -155,11 +155,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "log.level",
-        about: "what is logged: error, warn, info, debug or trace, also by module: info,stockade_http=debug",
+        about: "what is logged: error, warn, info, debug, trace or off, also by module: info,stockade_http=debug",
         set: |settings, value| assign(&mut settings.log_level, level(value)),
         get: |settings| Some(quoted(&settings.log_level)),
     },
 ];
+
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
@@ -222,9 +224,18 @@ pub(super) fn one_of<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T,
 }
 
 fn level(value: &Value) -> Result<String, String> {
+    // To the filter any word alone is a module, of which everything is logged, and of all others nothing.
+    let is_level = |part: &str| {
+        part.contains('=') || LEVELS.iter().any(|level| part.eq_ignore_ascii_case(level))
+    };
     match value {
-        Value::Text(text) if EnvFilter::try_new(text).is_ok() => Ok(text.clone()),
-        _ => Err("must be a level such as info or debug".into()),
+        Value::Text(text) if text.split(',').all(is_level) && EnvFilter::try_new(text).is_ok() => {
+            Ok(text.clone())
+        }
+        _ => {
+            let levels = LEVELS.join(", ");
+            Err(format!("must be one of {levels}, also by module: info,stockade_http=debug"))
+        }
     }
 }
 

@@ -38,13 +38,19 @@ pub(crate) struct Embedded {
 }
 
 impl Embedded {
+    /// An engine that nothing is sold in yet.
+    pub(crate) fn open_empty(config: Config) -> Result<Self, Failure> {
+        let embedded = Self::open(config)?;
+        if embedded.engine.catalogue().products_after(0).next().is_some() {
+            let what = "there are products already: it takes an empty data directory";
+            return Err(Failure::work(what));
+        }
+        Ok(embedded)
+    }
+
+    /// An engine, whatever is in it.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let engine = Engine::open(config)?;
-        if engine.catalogue().products_after(0).next().is_some() {
-            return Err(Failure::work(
-                "there are products already: it takes an empty data directory",
-            ));
-        }
         let (shop, warehouse) = (ShopId(1), WarehouseId(1));
         Ok(Self { engine, shop, warehouse, products: Vec::new(), orders: Vec::new() })
     }
@@ -150,6 +156,10 @@ impl Embedded {
 }
 
 impl Target for Embedded {
+    fn sells(&self, sku: &str) -> Result<bool, Failure> {
+        Ok(self.engine.catalogue().product_by_sku(sku).is_some())
+    }
+
     fn open_shop(&mut self, plan: &Plan) -> Result<(), Failure> {
         let name = plan.shop;
         let warehouse =

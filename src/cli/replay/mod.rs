@@ -7,7 +7,7 @@
 mod book;
 mod check;
 pub(super) mod codes;
-mod embedded;
+pub(super) mod embedded;
 mod factor;
 pub(super) mod orders;
 pub(super) mod plan;
@@ -71,7 +71,8 @@ impl Replay {
             (None, None) => Some(temporary.insert(temporary_directory()?).path()),
             (_, directory) => directory.as_deref(),
         };
-        let mut target = target_at(self.url.as_deref(), &self.token, directory)?;
+        let mut target =
+            target_at(self.url.as_deref(), &self.token, directory, Embedded::open_empty)?;
         let mut report = run::run(&book, &plan, &mut *target)?;
         target.close()?;
         report.read_seconds = read_seconds;
@@ -93,10 +94,11 @@ pub(super) fn target_at(
     url: Option<&str>,
     token: &Token,
     directory: Option<&Path>,
+    open: fn(Config) -> Result<Embedded, Failure>,
 ) -> Result<Box<dyn Target>, Failure> {
     match (url, directory) {
         (Some(url), _) => Ok(Box::new(Server::new(url, token)?)),
-        (None, Some(directory)) => Ok(Box::new(Embedded::open(Config::new(directory))?)),
-        (None, None) => Ok(Box::new(Embedded::open(Config::in_memory())?)),
+        (None, Some(directory)) => Ok(Box::new(open(Config::new(directory))?)),
+        (None, None) => Ok(Box::new(open(Config::in_memory())?)),
     }
 }

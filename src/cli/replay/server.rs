@@ -62,14 +62,16 @@ impl Server {
         }
     }
 
-    /// What the stage asks of orders that are there, and of the catalogue. REST has no word for paying back: a server shows what
-    /// is due.
+    /// What the stage asks of orders that are there, and of the catalogue.
     fn musts(&self, plan: &Plan, stage: &Stage, refused: &mut Vec<String>) -> Vec<Request> {
         let pay = stage.pay.iter().map(|order| (*order, "payments", json!({})));
         let ship = stage.ship.iter().map(|order| (*order, "shipments", json!({})));
+        let refund = stage.refund.iter().map(|(order, pence)| {
+            (*order, "refunds", json!({ "amount": Currency::GBP.format(*pence) }))
+        });
         let back = stage.take_back.iter().map(|back| self.take_back(back));
         let mut requests = Vec::new();
-        for (index, action, body) in pay.chain(ship).chain(back) {
+        for (index, action, body) in pay.chain(ship).chain(refund).chain(back) {
             match self.orders[index] {
                 Some(id) => requests.push(Request::post(format!("/orders/{id}/{action}"), body)),
                 None => {
@@ -104,6 +106,11 @@ impl Server {
 }
 
 impl Target for Server {
+    fn sells(&self, sku: &str) -> Result<bool, Failure> {
+        let found = self.client.must(Method::GET, &format!("/products?sku={sku}"), None)?;
+        Ok(found["data"].as_array().is_some_and(|found| !found.is_empty()))
+    }
+
     fn open_shop(&mut self, plan: &Plan) -> Result<(), Failure> {
         let warehouse = json!({ "name": plan.shop, "country": "GB" });
         self.warehouse = id(&self.client.post("/warehouses", &warehouse)?)?;
@@ -233,7 +240,7 @@ fn final_order(order: &Value) -> Option<FinalOrder> {
         status: order["status"].as_str()?.to_owned(),
         total: pence(&order["total_price"])?,
         paid: pence(&order["paid_amount"])?,
-        refunded: pence(&order["refunded_amount"])? + pence(&order["refund_due"])?,
+        refunded: pence(&order["refunded_amount"])?,
         lines: lines.collect::<Option<_>>()?,
     })
 }

@@ -61,6 +61,9 @@ pub(crate) struct FinalAudit {
 
 /// Where the invoices are replayed.
 pub(crate) trait Target {
+    /// Whether there is a product with this sku already.
+    fn sells(&self, sku: &str) -> Result<bool, Failure>;
+
     /// Makes the shop, its warehouse and every product with its opening stock.
     fn open_shop(&mut self, plan: &Plan) -> Result<(), Failure>;
 

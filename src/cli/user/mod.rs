@@ -1,7 +1,7 @@
 //! `stockade user`: accounts, in a data directory that nobody uses or in a running server.
 //!
-//! A data directory belongs to whoever may read it, so that offline nothing is asked. A server asks for an admin's token; it
-//! knows the accounts that the command line made by their logins alone, and changes customers only.
+//! A data directory belongs to whoever may read it, so that offline nothing is asked. A server asks for an admin's token, and
+//! registers no customer without an e-mail address; else it is the same.
 
 mod offline;
 mod online;

@@ -7,32 +7,34 @@ use ureq::http::Method;
 use super::{Accounts, Failure, NewUser, Shown, password};
 use crate::cli::rest::Client;
 
-/// A running server, which changes customers only.
+/// The kinds of accounts, with where a server has them.
+const KINDS: [(&str, &str); 2] = [("account", "/accounts"), ("customer", "/customers")];
+
+/// A running server.
 pub(super) struct Server {
     pub(super) client: Client,
 }
 
 impl Server {
-    /// The path of the customer who signs in so.
-    fn find(&self, login: &str) -> Result<String, Failure> {
+    /// Changes the account that signs in so.
+    fn change(&self, login: &str, change: &Value) -> Result<Shown, Failure> {
         let encoded: String = login.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let found = self.client.list(&format!("/customers?email={encoded}"))?;
-        match found.first() {
-            Some(customer) => Ok(format!("/customers/{}", customer["id"])),
-            None => Err(Failure::work(format!("no customer signs in as {login}"))),
+        for (kind, path) in KINDS {
+            let found = self.client.list(&format!("{path}?email={encoded}"))?;
+            if let Some(account) = found.first() {
+                let path = format!("{path}/{}", account["id"]);
+                return Ok(show(kind, &self.client.must(Method::PATCH, &path, Some(change))?));
+            }
         }
-    }
-
-    fn patch(&self, path: &str, change: &Value) -> Result<Shown, Failure> {
-        Ok(show(&self.client.must(Method::PATCH, path, Some(change))?))
+        Err(Failure::work(format!("nobody signs in as {login}")))
     }
 }
 
-fn show(customer: &Value) -> Shown {
-    let text = |field: &str| customer[field].as_str().map(str::to_owned);
+fn show(kind: &str, account: &Value) -> Shown {
+    let text = |field: &str| account[field].as_str().map(str::to_owned);
     Shown {
-        kind: "customer".into(),
-        id: customer["id"].as_u64().unwrap_or_default(),
+        kind: kind.into(),
+        id: account["id"].as_u64().unwrap_or_default(),
         username: text("username"),
         email: text("email"),
         name: text("name"),
@@ -43,26 +45,27 @@ fn show(customer: &Value) -> Shown {
 impl Accounts for Server {
     fn create(&self, new: NewUser) -> Result<Shown, Failure> {
         let NewUser { email, username, name, role, password } = new;
-        let body = json!({
+        let mut body = json!({
             "email": email, "username": username, "name": name, "password": password,
         });
-        let made = show(&self.client.post("/register", &body)?);
         if role == Role::Customer {
-            return Ok(made);
+            if email.is_none() {
+                let what =
+                    "--email is missing: a server registers customers by their e-mail address";
+                return Err(Failure::usage(what));
+            }
+            return Ok(show("customer", &self.client.post("/register", &body)?));
         }
-        let path = format!("/customers/{}", made.id);
-        self.patch(&path, &json!({ "role": role.name() })).map_err(|failure| {
-            let Shown { id, .. } = made;
-            Failure::work(format!("customer {id} was made, and stays a customer: {failure}"))
-        })
+        body["role"] = role.name().into();
+        Ok(show("account", &self.client.post("/accounts", &body)?))
     }
 
     fn set_password(&self, login: &str, password: String) -> Result<Shown, Failure> {
-        self.patch(&self.find(login)?, &json!({ "password": password }))
+        self.change(login, &json!({ "password": password }))
     }
 
     fn set_role(&self, login: &str, role: Role) -> Result<Shown, Failure> {
-        self.patch(&self.find(login)?, &json!({ "role": role.name() }))
+        self.change(login, &json!({ "role": role.name() }))
     }
 
     fn token(&self, login: &str, _: Option<Duration>) -> Result<String, Failure> {
@@ -72,7 +75,12 @@ impl Accounts for Server {
     }
 
     fn list(&self) -> Result<Vec<Shown>, Failure> {
-        Ok(self.client.list("/customers?")?.iter().map(show).collect())
+        let mut all = Vec::new();
+        for (kind, path) in KINDS {
+            let found = self.client.list(&format!("{path}?"))?;
+            all.extend(found.iter().map(|account| show(kind, account)));
+        }
+        Ok(all)
     }
 
     fn close(&self) -> Result<(), Failure> {
