@@ -82,7 +82,7 @@ impl Expected {
     pub(crate) fn check_whole(&self, tag: &str, current: u32) -> Result<Option<u32>, Problem> {
         match self {
             Self::Tags(tags) if tags.iter().all(|known| known != tag.trim_matches('"')) => {
-                Err(self.stale(current))
+                Err(self.moved(current))
             }
             _ => self.check(current),
         }
@@ -102,7 +102,17 @@ impl Expected {
 
     /// What a caller reads that saw another version.
     pub(crate) fn stale(&self, current: u32) -> Problem {
-        let detail = format!("the present version is {current}");
+        self.conflict(format!("the present version is {current}"))
+    }
+
+    /// What a caller reads that saw something else, perhaps of the same version.
+    pub(crate) fn moved(&self, current: u32) -> Problem {
+        self.conflict(format!(
+            "it is not as it was seen any more, its stock perhaps; the present version is {current}"
+        ))
+    }
+
+    fn conflict(&self, detail: String) -> Problem {
         match self {
             Self::Tags(_) => {
                 Problem::new(StatusCode::PRECONDITION_FAILED, Code::PreconditionFailed, detail)

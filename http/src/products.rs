@@ -147,16 +147,14 @@ async fn change(
     let free = matches!(expected, Expected::Nothing | Expected::Anything);
     for _ in 0..TRIES_MAX {
         let mut wanted = change(&now)?;
-        match wanted.stock {
-            // The difference is from the total that the caller saw, so that the caller must have seen this one.
-            Some(total) => {
-                let view = ProductView::of(engine, &now, None);
-                let tag = etag::of(now.version, &answer::to_bytes(&view));
-                expected.check_whole(&tag, now.version)?;
-                wanted.recount(now.id, view.stock(), total)?;
-            }
-            None => drop(expected.check(now.version)?),
+        if let (Expected::Tags(_), Some(total)) = (expected, &mut wanted.change.total) {
+            // What the caller saw must be there still when the stock's turn comes.
+            let view = ProductView::of(engine, &now, None);
+            let tag = etag::of(now.version, &answer::to_bytes(&view));
+            expected.check_whole(&tag, now.version)?;
+            total.seen = Some(view.stock());
         }
+        expected.check(now.version)?;
         let changed = engine.change_product(now.id, Some(now.version), wanted.change).await;
         let error = match changed {
             Ok(product) => return Ok(done(req, engine, &product)),
@@ -166,6 +164,7 @@ async fn change(
             Error::Refused(Refusal::VersionConflict { .. }) if free => {
                 now = find(engine, now.id.0)?;
             }
+            Error::Refused(Refusal::StockChanged { .. }) => return Err(expected.moved(now.version)),
             Error::Refused(Refusal::ProductArchived(id)) => return Err(archived(id)),
             error => {
                 return Err(expected.explain(error, locating(body::locate(&wanted.shops))));

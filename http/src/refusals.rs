@@ -130,6 +130,9 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         }
         Refusal::SkuTaken(_) => (S::CONFLICT, Code::SkuTaken, Some(Named::Field("sku"))),
         Refusal::VersionConflict { .. } => (S::CONFLICT, Code::VersionConflict, None),
+        Refusal::StockChanged { product, .. } => {
+            (S::CONFLICT, Code::VersionConflict, about("product", product.0))
+        }
         Refusal::OrderNotPayable(_) => (S::CONFLICT, Code::OrderNotPayable, None),
         Refusal::OrderAlreadyPaid => (S::CONFLICT, Code::OrderAlreadyPaid, None),
         Refusal::Overpayment { .. } => {
@@ -261,6 +264,11 @@ mod tests {
             (Refusal::AmountTooLarge("total_price"), 422, "amount_too_large"),
             (Refusal::SkuTaken("S".into()), 409, "sku_taken"),
             (Refusal::VersionConflict { expected: 1, current: 2 }, 409, "version_conflict"),
+            (
+                Refusal::StockChanged { product: ProductId(7), seen: 2, there: 1 },
+                409,
+                "version_conflict",
+            ),
             (Refusal::OrderNotPayable(Status::Expired), 409, "order_not_payable"),
             (Refusal::OrderAlreadyPaid, 409, "order_already_paid"),
             (Refusal::Overpayment { due: 1_050 }, 422, "overpayment"),

@@ -10,11 +10,11 @@ use crate::{
         ATTRIBUTES_MAX, LONG_TEXT_MAX, ON_HAND_MAX, PAYMENT_DEADLINE_MS_MAX, PRICE_MAX,
         QUANTITY_MAX, SHOP_WAREHOUSES_MAX, TEXT_MAX,
     },
-    refusal::{check_optional_text, check_quantity, check_text},
+    refusal::{check_optional_text, check_text, check_units},
 };
 
 impl Catalogue {
-    /// Decides a command. No event means that nothing would change.
+    /// Decides a command. No event means that nothing would change. A total is not looked at: see [`Catalogue::counting`].
     ///
     /// # Errors
     /// A field out of range, a sku that is taken, an id that does not exist, or a stale version.
@@ -67,11 +67,11 @@ impl Catalogue {
             updated_at: at,
         };
         self.check_product(&product)?;
-        let opening = new.opening.filter(|(_, quantity)| *quantity > 0);
-        if let Some((warehouse, quantity)) = opening {
+        if let Some((warehouse, quantity)) = new.opening {
             self.warehouse(warehouse)?;
-            check_quantity(|| "stock".into(), quantity)?;
+            check_units("stock", quantity, QUANTITY_MAX)?;
         }
+        let opening = new.opening.filter(|(_, quantity)| *quantity > 0);
         let opening = opening.map(|(warehouse, quantity)| (StockKey::new(warehouse, id), quantity));
         Ok(CatalogueEvent::ProductCreated { product: Arc::new(product), opening })
     }

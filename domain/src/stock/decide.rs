@@ -2,7 +2,7 @@ use super::{Stock, StockCommand, StockEvent, Take};
 use crate::{
     Owner, Quantity, Refusal, Shortage, Step, StockKey, Timestamp,
     limits::{ON_HAND_MAX, QUANTITY_MAX, TEXT_MAX},
-    refusal::check_text,
+    refusal::{check_text, check_units},
 };
 
 impl Stock {
@@ -69,13 +69,6 @@ impl Stock {
             }
         }
     }
-}
-
-fn check_units(field: &str, units: Quantity, max: Quantity) -> Result<(), Refusal> {
-    if units > max {
-        return Err(Refusal::invalid(field, format!("must be at most {max}")));
-    }
-    Ok(())
 }
 
 fn short(stock: StockKey, wanted: Quantity, available: Quantity) -> Refusal {

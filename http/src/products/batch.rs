@@ -175,11 +175,7 @@ fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Draf
             Ok((CatalogueCommand::CreateProduct(new), Draft::Asked(201, shops)))
         }
         Some(now) => {
-            let mut wanted = row.change(&now)?;
-            if let Some(total) = wanted.stock {
-                let (there, _) = engine.product_stock(now.id, None);
-                wanted.recount(now.id, there, total)?;
-            }
+            let wanted = row.change(&now)?;
             let (id, change) = (now.id, wanted.change);
             let command = CatalogueCommand::ChangeProduct { id, expected: None, change };
             Ok((command, Draft::Asked(200, wanted.shops)))

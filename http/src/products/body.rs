@@ -3,9 +3,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use stockade_actors::Engine;
 use stockade_domain::{
-    ProductId, Quantity, ShopId, StockKey,
-    catalogue::{Attributes, NewProduct, Product, ProductChange, StockDelta},
-    limits::ON_HAND_MAX,
+    Quantity, ShopId,
+    catalogue::{Attributes, NewProduct, Product, ProductChange, StockTotal},
 };
 
 use super::DEFAULT_WAREHOUSE;
@@ -157,28 +156,13 @@ pub(crate) enum Status {
 pub(crate) struct Change {
     /// For the engine.
     pub(crate) change: ProductChange,
-    /// The total that is wanted of its stock.
-    pub(crate) stock: Option<Quantity>,
     /// The shops as the body listed them.
     pub(crate) shops: Vec<u64>,
 }
 
-impl Change {
-    /// Corrects the stock of the default warehouse so that the total becomes what is wanted.
-    pub(crate) fn recount(
-        &mut self,
-        id: ProductId,
-        now: Quantity,
-        wanted: Quantity,
-    ) -> Result<(), Problem> {
-        if wanted > ON_HAND_MAX {
-            return Err(Problem::field("/stock", format!("must be at most {ON_HAND_MAX}")));
-        }
-        let delta = wanted as i64 - now as i64;
-        let stock = StockKey::new(DEFAULT_WAREHOUSE, id);
-        self.change.recount = (delta != 0).then_some(StockDelta { stock, delta });
-        Ok(())
-    }
+/// The total that a body wants, whatever there is.
+fn total(stock: Option<Quantity>) -> Option<StockTotal> {
+    stock.map(|wanted| StockTotal { wanted, warehouse: DEFAULT_WAREHOUSE, seen: None })
 }
 
 /// Where a body with these shops names what a refusal is about.
@@ -231,9 +215,10 @@ impl NewProductBody {
             metadata: self.metadata.map(|texts| texts.0),
             archived: None,
             recount: None,
+            total: total(self.stock),
         };
         let shops = self.shop_ids.unwrap_or_default();
-        Ok(Change { change, stock: self.stock, shops })
+        Ok(Change { change, shops })
     }
 
     /// The product to be, and the shops as the body listed them.
@@ -280,9 +265,10 @@ impl ReplaceProductBody {
             metadata: self.metadata.clone().map(|texts| texts.0),
             archived: None,
             recount: None,
+            total: total(self.stock),
         };
         let shops = self.shop_ids.clone().unwrap_or_default();
-        Ok(Change { change, stock: self.stock, shops })
+        Ok(Change { change, shops })
     }
 }
 
@@ -318,7 +304,8 @@ impl PatchProductBody {
             metadata: merge(&self.metadata, &now.metadata),
             archived: self.status.map(|status| status == Status::Archived),
             recount: None,
+            total: total(self.stock),
         };
-        Ok(Change { change, stock: self.stock, shops: shops.unwrap_or_default() })
+        Ok(Change { change, shops: shops.unwrap_or_default() })
     }
 }
