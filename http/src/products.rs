@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use stockade_actors::{Engine, Error};
-use stockade_domain::{ProductId, Refusal, WarehouseId, catalogue::Product};
+use stockade_domain::{
+    ProductId, Refusal, WarehouseId,
+    catalogue::{Product, StockTotal},
+};
 
 use crate::{
     answer::{self, Cached},
@@ -20,7 +23,7 @@ use crate::{
         answers::{Changed, Conflict, IfMatch, Made, One, Unconditional},
         kinds,
     },
-    problem::{Code, Problem},
+    problem::{Code, Fault, Problem},
     query::Params,
     refusals::locating,
     state::Shared,
@@ -147,13 +150,7 @@ async fn change(
     let free = matches!(expected, Expected::Nothing | Expected::Anything);
     for _ in 0..TRIES_MAX {
         let mut wanted = change(&now)?;
-        if let (Expected::Tags(_), Some(total)) = (expected, &mut wanted.change.total) {
-            // What the caller saw must be there still when the stock's turn comes.
-            let view = ProductView::of(engine, &now, None);
-            let tag = etag::of(now.version, &answer::to_bytes(&view));
-            expected.check_whole(&tag, now.version)?;
-            total.seen = Some(view.stock());
-        }
+        check_total(engine, &now, expected, &mut wanted.change.total)?;
         expected.check(now.version)?;
         let changed = engine.change_product(now.id, Some(now.version), wanted.change).await;
         let error = match changed {
@@ -172,6 +169,35 @@ async fn change(
         }
     }
     Err(expected.stale(now.version))
+}
+
+/// Checks what the caller saw before they said what the total should be.
+fn check_total(
+    engine: &Engine,
+    now: &Product,
+    expected: &Expected,
+    wanted: &mut Option<StockTotal>,
+) -> Result<(), Problem> {
+    let Some(total) = wanted else { return Ok(()) };
+    let view = ProductView::of(engine, now, None);
+    match expected {
+        Expected::Nothing | Expected::Anything => {}
+        Expected::Tags(_) => {
+            let tag = etag::of(now.version, &answer::to_bytes(&view));
+            expected.check_whole(&tag, now.version)?;
+            // It must be there still when the stock's turn comes.
+            total.seen = Some(view.stock());
+        }
+        // A version says nothing about stock: what was sold since would be back on sale.
+        Expected::Version(_) if total.wanted != view.stock() => {
+            let detail = "a version does not say which stock was seen: send If-Match with the ETag, or leave stock out";
+            let (status, code) = (StatusCode::PRECONDITION_REQUIRED, Code::PreconditionRequired);
+            let fault = Fault::body("/stock", code, detail);
+            return Err(Problem::new(status, code, detail).with_faults(vec![fault]));
+        }
+        Expected::Version(_) => *wanted = None,
+    }
+    Ok(())
 }
 
 /// The answer to a command about a product.

@@ -142,6 +142,34 @@ fn the_stock_of_a_product_is_a_wanted_total() {
 }
 
 #[test]
+fn a_version_does_not_put_back_on_sale_what_was_sold_since() {
+    let server = Server::start();
+    server.product("1.00", 10);
+    let seen = server.get("/v1/products/1").is(200);
+    let order = server.order(1, 4);
+    server.post(&format!("/v1/orders/{order}/payments"), "{}").is(201);
+    server.post(&format!("/v1/orders/{order}/shipments"), "{}").is(201);
+    let send = |method: &str, headers: &[(&str, &str)], body: &Value| {
+        server.send(method, "/v1/products/1", headers, Some(&body.to_string()))
+    };
+    for method in ["PUT", "PATCH"] {
+        let problem = send(method, &[], &seen).problem(428, "precondition_required");
+        assert_eq!(problem["errors"][0]["pointer"], "/stock");
+        assert_eq!(server.get("/v1/products/1").is(200)["stock"], 6);
+    }
+    // What it is anyway, or nothing of it, needs no ETag.
+    let mut same = seen.clone();
+    same["stock"] = 6.into();
+    assert_eq!(send("PUT", &[], &same).is(200)["stock"], 6);
+    same.as_object_mut().unwrap().remove("stock");
+    assert_eq!(send("PUT", &[], &same).is(200)["stock"], 6);
+    // With the header it is the header that counts, and a patch that saw nothing says what there is to be.
+    let tag = server.get("/v1/products/1").header("etag").unwrap().to_owned();
+    assert_eq!(send("PUT", &[("if-match", &tag)], &seen).is(200)["stock"], 10);
+    assert_eq!(send("PATCH", &[], &json!({"stock": 7})).is(200)["stock"], 7);
+}
+
+#[test]
 fn a_merge_patch_changes_only_what_it_names() {
     let server = Server::start();
     let body = r#"{"name": "a", "price": "1", "description": "d", "shop_ids": [1], "attributes": {"x": "1", "y": "2"}, "reference": "r"}"#;
