@@ -320,7 +320,7 @@ impl Handler<Change> for StockActor {
         let (key, at) = (self.key, self.lane.now());
         let changed = self.turn(&reply.by, |stock| {
             reply.by.expects(stock.version)?;
-            Ok(Ok::<_, ()>(stock.decide(key, &command, at)?))
+            Ok(stock.decide(key, &command, at)?.ok_or(()))
         });
         let lane = self.lane.clone();
         let outcome = changed.map(|sequence| {

@@ -13,7 +13,7 @@ use crate::{
     command::Acting,
     etag::Expected,
     extract::Input,
-    fields::ReadOnly,
+    fields::{ReadOnly, not_null},
     openapi::{
         answers::{Changed, Conflict, IfMatch, Many, One, Paging},
         kinds,
@@ -21,7 +21,7 @@ use crate::{
     page::Page,
     problem::Problem,
     query::Params,
-    refusals::{Named, locating},
+    refusals::locating,
     state::Shared,
 };
 use explain::in_the_way;
@@ -103,9 +103,11 @@ pub(crate) struct RecountBody {
     examples(json!({"safety_stock": 2}))
 )]
 pub(crate) struct PolicyBody {
-    #[schema(value_type = Option<kinds::Units>)]
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Units)]
     safety_stock: Option<Quantity>,
-    #[schema(value_type = Option<kinds::Units>)]
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Units)]
     backorder_limit: Option<Quantity>,
     #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
@@ -206,7 +208,7 @@ pub(crate) async fn recount(
     let key = find(&acting, &place)?;
     let RecountBody { on_hand, reason, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
-    change(&acting, key, &expected, StockCommand::Recount { on_hand, reason }).await
+    change(&acting, key, &expected, StockCommand::Recount { on_hand, reason }, "/on_hand").await
 }
 
 /// `PATCH /warehouses/{id}/stock/{product_id}`: the policy.
@@ -225,19 +227,22 @@ pub(crate) async fn set_policy(
     let PolicyBody { safety_stock, backorder_limit, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
     let command = StockCommand::SetPolicy { safety_stock, backorder_limit };
-    change(&acting, key, &expected, command).await
+    // Only a lower limit can be below what it promised.
+    change(&acting, key, &expected, command, "/backorder_limit").await
 }
 
+/// Changes a stock. `limits` is the field that may leave too little for what is reserved.
 async fn change(
     acting: &Acting,
     key: StockKey,
     expected: &Expected,
     command: StockCommand,
+    limits: &'static str,
 ) -> Result<HttpResponse, Problem> {
     let engine = acting.expecting(expected.check(acting.stock(key).version)?);
     let explain = |error: Error| match error {
         Error::Refused(Refusal::InsufficientStock(_)) => {
-            locating(short)(error).with_reservations(in_the_way(acting, key))
+            locating(|_| Some(limits.to_owned()))(error).with_reservations(in_the_way(acting, key))
         }
         error => locating(crate::refusals::plain)(error),
     };
@@ -248,9 +253,4 @@ async fn change(
 /// The answer to a command about a stock.
 pub(crate) fn done(row: &StockRow) -> HttpResponse {
     answer::tagged(StatusCode::OK, row.version, &RowView::from(row))
-}
-
-/// A count below what is reserved is about the count.
-fn short(named: Named<'_>) -> Option<String> {
-    matches!(named, Named::Thing("product", _)).then(|| "/on_hand".to_owned())
 }
