@@ -60,9 +60,9 @@ struct Filter {
     params(
         Paging,
         ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
-        ("q" = String, Query, description = "Words that are all in name, sku or description."),
-        ("sku" = Vec<String>, Query, description = "Products with one of these skus."),
-        ("shop_id" = kinds::Id, Query, description = "Sold by this shop; `available` is then what it can sell."),
+        ("q" = kinds::Search, Query, description = "Words that are all in name, sku or description."),
+        ("sku" = kinds::Skus, Query, description = "Products with one of these skus."),
+        ("shop_id" = kinds::Id, Query, description = "Sold by this shop, in its currency; `available` is then what it can sell."),
         ("status" = super::body::Status, Query, description = "`active` unless said otherwise."),
         ("in_stock" = bool, Query, description = "With something available, or without."),
         ("currency" = crate::money::Code, Query, description = "Priced in this currency."),
@@ -248,7 +248,10 @@ impl Filter {
     }
 
     fn fits(&self, engine: &Engine, product: &Product) -> bool {
-        let sold = |shop: &Arc<Shop>| product.shops.is_empty() || product.shops.contains(&shop.id);
+        let sold = |shop: &Arc<Shop>| {
+            (product.shops.is_empty() || product.shops.contains(&shop.id))
+                && product.currency == shop.currency
+        };
         product.archived == self.archived
             && (self.skus.is_empty() || self.skus.iter().any(|sku| **sku == *product.sku))
             && self.shop.as_ref().is_none_or(sold)
