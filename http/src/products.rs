@@ -30,7 +30,7 @@ use crate::{
 };
 pub(crate) use batch::{__path_change_many, Results, change_many};
 use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
-pub(crate) use list::{__path_list, list};
+pub(crate) use list::{__path_list, SEARCH_MAX, SKUS_MAX, list};
 pub(crate) use view::ProductView;
 
 /// Where stock goes that names no warehouse.

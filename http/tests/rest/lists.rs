@@ -223,6 +223,31 @@ fn a_cursor_that_was_tampered_with_is_another_page_or_refused() {
     }
 }
 
+#[test]
+fn a_search_is_bounded_and_a_word_counts_once() {
+    let server = Server::start();
+    server.product("1.00", 1);
+    let list = |query: String| server.get(&format!("/v1/products?{query}"));
+    let words = |n: usize| (0..n).map(|n| format!("w{n}")).collect::<Vec<_>>().join("+");
+    let skus = |n: usize| vec!["sku=P1"; n].join("&");
+    for fits in [
+        format!("q={}", words(16)),
+        format!("q={}", ["ruler"; 42].join("+")),
+        format!("q={}", "x".repeat(256)),
+        skus(100),
+    ] {
+        list(fits).is(200);
+    }
+    for (query, name) in [
+        (format!("q={}", words(17)), "q"),
+        (format!("q={}", "x".repeat(257)), "q"),
+        (skus(101), "sku"),
+    ] {
+        let problem = list(query).problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["parameter"], name);
+    }
+}
+
 /// Whatever makes placing refuse shows as nothing available, and the other way round.
 #[test]
 fn what_a_shop_cannot_sell_it_does_not_offer() {
