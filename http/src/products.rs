@@ -25,7 +25,6 @@ use crate::{
     },
     problem::{Code, Fault, Problem},
     query::Params,
-    refusals::locating,
     state::Shared,
 };
 pub(crate) use batch::{__path_change_many, Results, change_many};
@@ -72,7 +71,7 @@ pub(crate) async fn create(
     let engine = &acting;
     let (new, shops) = body.valid()?.alone()?.into_new(engine)?;
     let created = engine.create_product(new).await;
-    let product = created.map_err(locating(body::locate(&shops)))?;
+    let product = created.map_err(|error| body::refused(error, body::locate(&shops)))?;
     Ok(done(&req, engine, &product))
 }
 
@@ -164,7 +163,8 @@ async fn change(
             Error::Refused(Refusal::StockChanged { .. }) => return Err(expected.moved(now.version)),
             Error::Refused(Refusal::ProductArchived(id)) => return Err(archived(id)),
             error => {
-                return Err(expected.explain(error, locating(body::locate(&wanted.shops))));
+                let locate = body::locate(&wanted.shops);
+                return Err(expected.explain(error, |error| body::refused(error, locate)));
             }
         }
     }

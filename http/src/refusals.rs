@@ -125,8 +125,10 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         Refusal::CurrencyMismatch { product, .. } => {
             (S::UNPROCESSABLE_ENTITY, Code::CurrencyMismatch, about("product", product.0))
         }
-        Refusal::AmountTooLarge(_) => {
-            (S::UNPROCESSABLE_ENTITY, Code::AmountTooLarge, Some(Named::Field("lines")))
+        Refusal::AmountTooLarge(what) => {
+            // A total has no field of its own: it is of the lines.
+            let field = if *what == "total_price" { "lines" } else { what };
+            (S::UNPROCESSABLE_ENTITY, Code::AmountTooLarge, Some(Named::Field(field)))
         }
         Refusal::SkuTaken(_) => (S::CONFLICT, Code::SkuTaken, Some(Named::Field("sku"))),
         Refusal::VersionConflict { .. } => (S::CONFLICT, Code::VersionConflict, None),

@@ -327,9 +327,11 @@ pub(crate) fn check_version(expected: Option<u32>, current: u32) -> Result<(), R
 }
 
 fn check_price(price: Amount) -> Result<(), Refusal> {
-    if !(0..=PRICE_MAX).contains(&price) {
-        let detail = format!("must be from 0 to {PRICE_MAX} minor units");
-        return Err(Refusal::invalid("price", detail));
+    if price < 0 {
+        return Err(Refusal::invalid("price", "must not be below 0"));
+    }
+    if price > PRICE_MAX {
+        return Err(Refusal::AmountTooLarge("price"));
     }
     Ok(())
 }

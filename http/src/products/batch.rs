@@ -22,7 +22,7 @@ use crate::{
     gate::Body,
     openapi::answers::Done,
     problem::Problem,
-    refusals::{Named, Request, explain, locating, plain},
+    refusals::{Named, locating, plain},
     replay::{Rows, of_rows},
 };
 
@@ -148,8 +148,8 @@ pub(crate) async fn change_many(
         };
         answer.map_err(|error| {
             let inner = body::locate(&shops);
-            let locate = |named: Named<'_>| Some(format!("/products/{at}{}", inner(named)?));
-            explain(error, &Request { locate: &locate, currency: None })
+            let locate = |named: Named<'_>| Some(format!("{}{}", place(at), inner(named)?));
+            body::refused(error, locate)
         })
     };
     let answers: Vec<_> = drafts.into_iter().zip(answers).enumerate().map(shown).collect();

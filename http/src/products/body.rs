@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use stockade_actors::Engine;
+use stockade_actors::{Engine, Error};
 use stockade_domain::{
-    Quantity, ShopId,
+    Quantity, Refusal, ShopId,
     catalogue::{Attributes, NewProduct, Product, ProductChange, StockTotal},
 };
 
@@ -15,12 +15,12 @@ use crate::{
     money::{Code, Decimal},
     openapi::kinds,
     problem::Problem,
-    refusals::Named,
+    refusals::{Named, locating},
     shops::default_currency,
 };
 
 /// `POST /products`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(
     as = NewProduct,
@@ -163,6 +163,23 @@ pub(crate) struct Change {
 /// The total that a body wants, whatever there is.
 fn total(stock: Option<Quantity>) -> Option<StockTotal> {
     stock.map(|wanted| StockTotal { wanted, warehouse: DEFAULT_WAREHOUSE, seen: None })
+}
+
+/// What a client reads whose product was refused; `locate` says where. That the stock is too low is said of the total it asked for.
+pub(crate) fn refused(error: Error, locate: impl Fn(Named<'_>) -> Option<String>) -> Problem {
+    let least = match &error {
+        Error::Refused(Refusal::InsufficientStock(shortages)) => {
+            shortages.first().map(|short| short.wanted)
+        }
+        _ => None,
+    };
+    let problem = locating(locate)(error);
+    match least {
+        Some(least) => problem.with_detail(format!(
+            "must be at least {least}: so many are reserved, or in other warehouses than {DEFAULT_WAREHOUSE}"
+        )),
+        None => problem,
+    }
 }
 
 /// Where a body with these shops names what a refusal is about.

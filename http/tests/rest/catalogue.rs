@@ -351,3 +351,29 @@ fn warehouses_are_made_moved_closed_and_opened() {
     server.patch("/v1/warehouses/1/status", r#"{"status": "active"}"#).is(200);
     server.post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#).is(201);
 }
+
+#[test]
+fn a_refusal_of_stock_or_price_speaks_of_what_was_sent() {
+    let server = Server::start();
+    let much = r#"{"name": "a", "price": 1, "stock": 1000000001}"#;
+    let problem = server.post("/v1/products", much).problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["detail"], "must be from 0 to 1000000000");
+    server.product("1.00", 10);
+    server.order(1, 4);
+    let row = r#"{"products": [{"name": "a", "price": 1, "sku": "P1", "stock": 2}]}"#;
+    let rows = server.post("/v1/products/batch", row).is(200);
+    for problem in [
+        server.put("/v1/products/1", r#"{"name": "a", "price": 1, "stock": 2}"#).json,
+        server.patch("/v1/products/1", r#"{"stock": 2}"#).json,
+        rows["results"][0]["error"].clone(),
+    ] {
+        assert_eq!(problem["code"], "insufficient_stock", "{problem}");
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("must be at least 4: "), "{detail}");
+        assert_eq!(problem["detail"], detail);
+    }
+    let dear = r#"{"name": "a", "price": "10000000000.01"}"#;
+    for answer in [server.post("/v1/products", dear), server.put("/v1/products/1", dear)] {
+        answer.refuses("amount_too_large", "/price");
+    }
+}
