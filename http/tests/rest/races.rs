@@ -179,3 +179,19 @@ fn of_a_wanted_total_and_a_recount_the_later_knows_of_the_earlier() {
         assert_eq!(server.get(&path).is(200)["stock"], 10 + elsewhere);
     }
 }
+
+#[test]
+fn of_batches_that_make_one_sku_one_makes_it_and_the_others_change_it() {
+    let server = Arc::new(Server::start());
+    for round in 0..ROUNDS {
+        let make = move |server: &Server| {
+            let row = format!(r#"{{"name": "a", "price": "1", "sku": "S{round}", "stock": 10}}"#);
+            server.post("/v1/products/batch", format!(r#"{{"products": [{row}]}}"#))
+        };
+        let status = |answer: Answer| answer.is(200)["results"][0]["status"].as_u64().unwrap();
+        let mut found: Vec<_> = at_once(&server, 4, make).into_iter().map(status).collect();
+        found.sort_unstable();
+        assert_eq!(found, [200, 200, 200, 201]);
+        assert_eq!(server.get(&format!("/v1/products/{}", round + 1)).is(200)["stock"], 10);
+    }
+}
