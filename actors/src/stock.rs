@@ -3,12 +3,14 @@
 //! It decides, evolves, appends and answers, in one turn and in this order. It never waits, not for the disk and not for another
 //! actor: that keeps a hot SKU fast and a deadlock impossible.
 
-use std::{collections::VecDeque, rc::Rc};
+use std::{collections::VecDeque, rc::Rc, slice};
 
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message};
 use rustc_hash::FxHashMap;
 use stockade_domain::{
     Owner, Quantity, Refusal, Sequence, Step, StockKey,
+    adjustment::{gives, takes},
+    catalogue::{CatalogueEvent, Counting},
     stock::{Give, Stock, StockCommand, StockEvent, Take},
 };
 
@@ -92,6 +94,16 @@ impl Message for Change {
     type Result = ();
 }
 
+/// A product's total is to be what is wanted. Answers with what happened, if anything did, and where.
+pub(crate) struct Count {
+    pub(crate) counting: Counting,
+    pub(crate) by: By,
+}
+
+impl Message for Count {
+    type Result = Result<Option<(CatalogueEvent, Sequence)>, Error>;
+}
+
 /// Sleep, if nobody needs you.
 struct Sleep;
 
@@ -155,6 +167,48 @@ impl StockActor {
                 Ok(event) => Ok(Ok(event)),
             })?;
         Ok(taken.map(drop))
+    }
+
+    /// Decides on the product's total, and appends the product's decision together with its take or give: between what it saw and
+    /// what it does there is nothing, so that of two who count, the second sees the first.
+    fn count(&mut self, Count { counting, by }: Count) -> <Count as Message>::Result {
+        let mut stocks = self.lane.stocks.borrow_mut();
+        let there = self.total(&stocks);
+        let awake = stocks.awake(self.key);
+        let decided = guarded(|| Ok(counting.decide(there, awake.stock.removable())?))?;
+        let Some(event) = decided else { return Ok(None) };
+        let (mut taken, mut given) = (None, None);
+        if let CatalogueEvent::ProductUpdated { product, recount: Some(recount) } = &event {
+            let (owner, step, recount) =
+                (Owner::product(product.id), product.step(), slice::from_ref(recount));
+            taken = takes(recount)
+                .map(|(stock, take)| StockEvent::Taken { stock, owner, step, take })
+                .next();
+            given = gives(recount)
+                .map(|(stock, give)| StockEvent::Given { stock, owner, step, give })
+                .next();
+        }
+        taken.iter().chain(&given).for_each(|moved| awake.stock.evolve(moved));
+        let (taken, given) = (taken.map(Into::into), given.map(Into::into));
+        let decision = by.origin(1).into_iter().chain([event.clone().into()]);
+        let sequence = self.lane.append(taken.into_iter().chain(decision).chain(given))?;
+        awake.last = sequence;
+        Ok(Some((event, sequence)))
+    }
+
+    /// Units of the product in all warehouses, as of this turn: all its stocks live on this lane, and of one that sleeps the read
+    /// side has everything.
+    fn total(&self, stocks: &Stocks) -> Quantity {
+        let read = &self.lane.shared.read;
+        let catalogue = read.catalogue.read_recursive();
+        let keys = catalogue
+            .warehouses_after(0)
+            .map(|warehouse| StockKey::new(warehouse.id, self.key.product));
+        keys.map(|key| match stocks.states.get(&key) {
+            Some(awake) => awake.stock.on_hand,
+            None => read.stocks.get(&key).map_or(0, |stock| stock.on_hand),
+        })
+        .sum()
     }
 
     /// Something that is never refused.
@@ -251,6 +305,14 @@ impl Handler<GiveFor> for StockActor {
     }
 }
 
+impl Handler<Count> for StockActor {
+    type Result = <Count as Message>::Result;
+
+    fn handle(&mut self, count: Count, _: &mut Context<Self>) -> Self::Result {
+        self.count(count)
+    }
+}
+
 impl Handler<Change> for StockActor {
     type Result = ();
 
@@ -259,7 +321,7 @@ impl Handler<Change> for StockActor {
         let changed = self.turn(&reply.by, |stock| {
             command.check()?;
             reply.by.expects(stock.version)?;
-            Ok(Ok::<_, ()>(stock.decide(key, &command, at)?))
+            Ok(stock.decide(key, &command, at)?.ok_or(()))
         });
         let lane = self.lane.clone();
         let outcome = changed.map(|sequence| {

@@ -61,6 +61,16 @@ pub enum Refusal {
         /// What it is.
         current: u32,
     },
+    /// There is another total of a product than the caller saw.
+    #[error("there are {there} units of product {product} now, not {seen}")]
+    StockChanged {
+        /// Which product.
+        product: ProductId,
+        /// What the caller saw.
+        seen: Quantity,
+        /// What there is.
+        there: Quantity,
+    },
     /// The order can no longer be paid.
     #[error("the order is {}, it cannot be paid", .0.name())]
     OrderNotPayable(Status),
@@ -185,6 +195,14 @@ fn check_characters(
     }
     if text.chars().any(forbidden) {
         return Err(Refusal::invalid(field, "must not hold control characters"));
+    }
+    Ok(())
+}
+
+/// Checks that a number of units, perhaps none, is at most `max`.
+pub(crate) fn check_units(field: &str, units: Quantity, max: Quantity) -> Result<(), Refusal> {
+    if units > max {
+        return Err(Refusal::invalid(field, format!("must be from 0 to {max}")));
     }
     Ok(())
 }

@@ -116,7 +116,17 @@ impl Expected {
 
     /// What a caller reads that saw another version, or does not say which.
     pub(crate) fn stale(&self, current: u32) -> Problem {
-        let detail = format!("the present version is {current}");
+        self.conflict(format!("the present version is {current}"))
+    }
+
+    /// What a caller reads that saw something else, perhaps of the same version.
+    pub(crate) fn moved(&self, current: u32) -> Problem {
+        self.conflict(format!(
+            "it is not as it was seen any more, its stock perhaps; the present version is {current}"
+        ))
+    }
+
+    fn conflict(&self, detail: String) -> Problem {
         match self {
             Self::Missing => Problem::new(
                 StatusCode::PRECONDITION_REQUIRED,

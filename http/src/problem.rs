@@ -290,6 +290,15 @@ impl Problem {
         self
     }
 
+    /// The same, in other words for people, of the one thing that is wrong as of all of it.
+    pub(crate) fn with_detail(mut self, detail: String) -> Self {
+        if let [only] = &mut self.0.faults[..] {
+            only.detail.clone_from(&detail);
+        }
+        self.0.detail = detail.into();
+        self
+    }
+
     /// Lists the reservations in the way, the newest first.
     pub(crate) fn with_reservations(mut self, reservations: Vec<LiveView>) -> Self {
         self.0.reservations = Some(reservations);

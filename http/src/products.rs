@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use stockade_actors::{Engine, Error};
-use stockade_domain::{ProductId, Quantity, Refusal, WarehouseId, catalogue::Product};
+use stockade_domain::{
+    ProductId, Quantity, Refusal, WarehouseId,
+    catalogue::{Product, StockTotal},
+};
 
 use crate::{
     answer::{self, Cached},
@@ -20,15 +23,14 @@ use crate::{
         answers::{Changed, Conflict, IfMatch, Made, One, Unconditional},
         kinds,
     },
-    problem::{Code, Problem},
+    problem::{Code, Fault, Problem},
     query::Params,
-    refusals::locating,
     replay,
     state::Shared,
 };
 pub(crate) use batch::{__path_change_many, Results, change_many};
 use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
-pub(crate) use list::{__path_list, list};
+pub(crate) use list::{__path_list, SEARCH_MAX, SKUS_MAX, list};
 pub(crate) use view::ProductView;
 
 /// Where stock goes that names no warehouse.
@@ -70,7 +72,7 @@ pub(crate) async fn create(
     let engine = &acting;
     let (new, shops) = body.valid()?.alone()?.into_new(engine)?;
     let created = engine.create_product(new).await;
-    let product = created.map_err(locating(body::locate(&shops)))?;
+    let product = created.map_err(|error| body::refused(error, body::locate(&shops)))?;
     done(&req, engine, &product).await
 }
 
@@ -149,16 +151,7 @@ async fn change(
     let free = matches!(expected, Expected::Nothing | Expected::Anything);
     for _ in 0..TRIES_MAX {
         let mut wanted = change(&now)?;
-        let version = match wanted.stock {
-            // The difference is from the total that the caller saw, so that the caller must have seen this one.
-            Some(total) => {
-                let view = ProductView::of(engine, &now, None);
-                let tag = etag::of(now.version, &answer::to_bytes(&view));
-                wanted.recount(now.id, view.stock(), total)?;
-                expected.version_of_whole(&tag, now.version)
-            }
-            None => expected.version(now.version),
-        };
+        let version = check_total(engine, &now, expected, &mut wanted.change.total)?;
         // The change was made of this version, whatever the caller expects.
         let version = version.or(Some(now.version));
         let changed = engine.change_product(now.id, version, wanted.change).await;
@@ -170,13 +163,50 @@ async fn change(
             Error::Refused(Refusal::VersionConflict { .. }) if free => {
                 now = find(engine, now.id.0)?;
             }
+            Error::Refused(Refusal::StockChanged { .. }) => return Err(expected.moved(now.version)),
+            // What was seen had this version, and other stock.
+            Error::Refused(Refusal::VersionConflict { current, .. })
+                if expected.version(current) == Some(current) =>
+            {
+                return Err(expected.moved(current));
+            }
             Error::Refused(Refusal::ProductArchived(id)) => return Err(archived(id)),
             error => {
-                return Err(expected.explain(error, locating(body::locate(&wanted.shops))));
+                let locate = body::locate(&wanted.shops);
+                return Err(expected.explain(error, |error| body::refused(error, locate)));
             }
         }
     }
     Err(expected.stale(now.version))
+}
+
+/// What the caller must have seen before they said what the total should be; the version that the engine must still find.
+fn check_total(
+    engine: &Engine,
+    now: &Product,
+    expected: &Expected,
+    wanted: &mut Option<StockTotal>,
+) -> Result<Option<u32>, Problem> {
+    let Some(total) = wanted else { return Ok(expected.version(now.version)) };
+    let view = ProductView::of(engine, now, None);
+    match expected {
+        Expected::Nothing | Expected::Missing | Expected::Anything => {}
+        Expected::Tags(_) => {
+            // It must be there still when the stock's turn comes.
+            total.seen = Some(view.stock());
+            let tag = etag::of(now.version, &answer::to_bytes(&view));
+            return Ok(expected.version_of_whole(&tag, now.version));
+        }
+        // A version says nothing about stock: what was sold since would be back on sale.
+        Expected::Version(_) if total.wanted != view.stock() => {
+            let detail = "a version does not say which stock was seen: send If-Match with the ETag, or leave stock out";
+            let (status, code) = (StatusCode::PRECONDITION_REQUIRED, Code::PreconditionRequired);
+            let fault = Fault::body("/stock", code, detail);
+            return Err(Problem::new(status, code, detail).with_faults(vec![fault]));
+        }
+        Expected::Version(_) => *wanted = None,
+    }
+    Ok(expected.version(now.version))
 }
 
 /// The answer to a command about a product. Under a key it says what a retry will be told: what there was at the decision.

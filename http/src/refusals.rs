@@ -125,11 +125,16 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         Refusal::CurrencyMismatch { product, .. } => {
             (S::UNPROCESSABLE_ENTITY, Code::CurrencyMismatch, about("product", product.0))
         }
-        Refusal::AmountTooLarge(_) => {
-            (S::UNPROCESSABLE_ENTITY, Code::AmountTooLarge, Some(Named::Field("lines")))
+        Refusal::AmountTooLarge(what) => {
+            // A total has no field of its own: it is of the lines.
+            let field = if *what == "total_price" { "lines" } else { what };
+            (S::UNPROCESSABLE_ENTITY, Code::AmountTooLarge, Some(Named::Field(field)))
         }
         Refusal::SkuTaken(_) => (S::CONFLICT, Code::SkuTaken, Some(Named::Field("sku"))),
         Refusal::VersionConflict { .. } => (S::CONFLICT, Code::VersionConflict, None),
+        Refusal::StockChanged { product, .. } => {
+            (S::CONFLICT, Code::VersionConflict, about("product", product.0))
+        }
         Refusal::OrderNotPayable(_) => (S::CONFLICT, Code::OrderNotPayable, None),
         Refusal::OrderAlreadyPaid => (S::CONFLICT, Code::OrderAlreadyPaid, None),
         Refusal::Overpayment { .. } => {
@@ -261,6 +266,11 @@ mod tests {
             (Refusal::AmountTooLarge("total_price"), 422, "amount_too_large"),
             (Refusal::SkuTaken("S".into()), 409, "sku_taken"),
             (Refusal::VersionConflict { expected: 1, current: 2 }, 409, "version_conflict"),
+            (
+                Refusal::StockChanged { product: ProductId(7), seen: 2, there: 1 },
+                409,
+                "version_conflict",
+            ),
             (Refusal::OrderNotPayable(Status::Expired), 409, "order_not_payable"),
             (Refusal::OrderAlreadyPaid, 409, "order_already_paid"),
             (Refusal::Overpayment { due: 1_050 }, 422, "overpayment"),

@@ -74,7 +74,9 @@ fn show(req: &HttpRequest, engine: &Engine, first: First) -> HttpResponse {
         First::Other(other) => other,
         // A batch of all or none is one command, also when it is a batch of one.
         First::Orders(orders) => match orders.as_slice() {
-            [order] if !answer::path(req).ends_with("/batch") => return orders::show(req, engine, order),
+            [order] if !answer::path(req).ends_with("/batch") => {
+                return orders::show(req, engine, order);
+            }
             orders => return orders::all_placed(engine, orders),
         },
     };

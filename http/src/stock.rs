@@ -14,7 +14,7 @@ use crate::{
     command::Acting,
     etag::Expected,
     extract::Input,
-    fields::ReadOnly,
+    fields::{ReadOnly, not_null},
     openapi::{
         answers::{Changed, Conflict, IfMatch, Many, One, Paging},
         kinds,
@@ -22,7 +22,7 @@ use crate::{
     page::Page,
     problem::{Code, Problem},
     query::Params,
-    refusals::{Named, locating},
+    refusals::locating,
     replay,
     state::Shared,
 };
@@ -105,9 +105,11 @@ pub(crate) struct RecountBody {
     examples(json!({"safety_stock": 2}))
 )]
 pub(crate) struct PolicyBody {
-    #[schema(value_type = Option<kinds::Units>)]
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Units)]
     safety_stock: Option<Quantity>,
-    #[schema(value_type = Option<kinds::Units>)]
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Units)]
     backorder_limit: Option<Quantity>,
     #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
@@ -224,7 +226,8 @@ pub(crate) async fn recount(
     let key = find(&acting, &place)?;
     let RecountBody { on_hand, reason, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
-    change(&req, &acting, key, &expected, StockCommand::Recount { on_hand, reason }).await
+    let command = StockCommand::Recount { on_hand, reason };
+    change(&req, &acting, key, &expected, command, "/on_hand").await
 }
 
 /// `PATCH /warehouses/{id}/stock/{product_id}`: the policy.
@@ -243,20 +246,23 @@ pub(crate) async fn set_policy(
     let PolicyBody { safety_stock, backorder_limit, version, .. } = body.valid()?;
     let expected = Expected::of(&req, version);
     let command = StockCommand::SetPolicy { safety_stock, backorder_limit };
-    change(&req, &acting, key, &expected, command).await
+    // Only a lower limit can be below what it promised.
+    change(&req, &acting, key, &expected, command, "/backorder_limit").await
 }
 
+/// Changes a stock. `limits` is the field that may leave too little for what is reserved.
 async fn change(
     req: &HttpRequest,
     acting: &Acting,
     key: StockKey,
     expected: &Expected,
     command: StockCommand,
+    limits: &'static str,
 ) -> Result<HttpResponse, Problem> {
     let engine = acting.expecting(expected.version(acting.stock(key).version));
     let explain = |error: Error| match error {
         Error::Refused(Refusal::InsufficientStock(_)) => {
-            locating(short)(error).with_reservations(in_the_way(acting, key))
+            locating(|_| Some(limits.to_owned()))(error).with_reservations(in_the_way(acting, key))
         }
         error => locating(crate::refusals::plain)(error),
     };
@@ -272,9 +278,4 @@ async fn change(
 /// The answer to a command about a stock that came to this.
 pub(crate) fn show(row: &StockRow) -> HttpResponse {
     answer::tagged(StatusCode::OK, row.version, &RowView::from(row))
-}
-
-/// A count below what is reserved is about the count.
-fn short(named: Named<'_>) -> Option<String> {
-    matches!(named, Named::Thing("product", _)).then(|| "/on_hand".to_owned())
 }

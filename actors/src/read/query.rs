@@ -171,7 +171,8 @@ impl ReadSide {
 
     /// What a product has: (on hand in all warehouses, what can be ordered of a shop or, without one, of all active ones).
     ///
-    /// Of a shop it is what its rule can allocate to one line, so that "available" never promises what placing refuses.
+    /// "Available" never promises what placing refuses: of a shop it is what its rule can allocate to one line, and nothing if it
+    /// does not sell the product; of an archived one there is nothing anywhere.
     pub(crate) fn product_stock(
         &self,
         product: ProductId,
@@ -183,6 +184,8 @@ impl ReadSide {
         let total = catalogue.warehouses_after(0).map(on_hand).sum();
         let free = |warehouse| self.available(key(warehouse));
         let available = match shop {
+            Some(shop) if catalogue.sellable(product, shop).is_err() => 0,
+            None if catalogue.product(product).is_none_or(|product| product.archived) => 0,
             Some(shop) => orderable(shop.sourcing, catalogue.sources(shop).map(free)),
             None => catalogue.warehouses_after(0).filter(|place| place.active).map(free).sum(),
         };

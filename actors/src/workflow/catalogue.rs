@@ -9,7 +9,7 @@ use stockade_domain::{
 
 use super::{
     Outcome,
-    stocks::{give, take_all},
+    stocks::{count, give, take_all},
 };
 use crate::{
     Error,
@@ -25,6 +25,13 @@ pub(super) async fn command(
     command: &CatalogueCommand,
 ) -> Outcome<CatalogueThing> {
     let at = lane.now();
+    if let Some(counting) = guarded(|| Ok(lane.catalogue.borrow().counting(command, at)?))? {
+        let Some((event, seen)) = count(lane, by, &counting).await? else {
+            return Ok((named(&lane.catalogue.borrow(), command)?, None));
+        };
+        lane.catalogue.borrow_mut().evolve(&event);
+        return Ok((thing(&event), Some(seen)));
+    }
     let decided = guarded(|| Ok(lane.catalogue.borrow().decide(command, at)?))?;
     let Some(event) = decided else {
         return Ok((named(&lane.catalogue.borrow(), command)?, None));

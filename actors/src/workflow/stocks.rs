@@ -6,13 +6,15 @@ use actix::{Addr, Handler, Message, dev::ToEnvelope};
 use futures_util::future::join_all;
 use stockade_domain::{
     Owner, Refusal, Sequence, Shortage, Step, StockKey,
+    catalogue::{CatalogueEvent, Counting},
     stock::{Give, Take},
 };
 
 use crate::{
     Error,
+    context::By,
     lane::{Lane, Wake},
-    stock::{GiveFor, StockActor, TakeFor, Taken, Undo},
+    stock::{Count, GiveFor, StockActor, TakeFor, Taken, Undo},
 };
 
 /// Sends a message to a stock and waits for its answer. A stock that fell asleep meanwhile has not read it, and is woken.
@@ -51,6 +53,16 @@ async fn address(lane: &Rc<Lane>, key: StockKey) -> Result<Addr<StockActor>, Err
 /// One take.
 pub(super) async fn take(lane: &Rc<Lane>, key: StockKey, take: TakeFor) -> Result<Taken, Error> {
     ask(lane, key, || take).await
+}
+
+/// Has a product's total decided, and its change appended, in the turn of the stock that it corrects.
+pub(super) async fn count(
+    lane: &Rc<Lane>,
+    by: &By,
+    counting: &Counting,
+) -> Result<Option<(CatalogueEvent, Sequence)>, Error> {
+    let message = || Count { counting: counting.clone(), by: by.clone() };
+    ask(lane, counting.stock(), message).await
 }
 
 /// Many takes of one workflow: all of them or none. Nothing is undone before everything was answered.

@@ -140,13 +140,13 @@ fn of_two_commands_at_one_version_exactly_one_wins() {
         assert_eq!(won, 1);
     };
     let stock = StockKey::new(MAIN, thing);
-    for _ in 0..50 {
+    for round in 1..=50 {
         let id = wait(engine.place_order(order_of(&[(thing, 1)]))).unwrap().id();
         race(&|engine| wait(engine.pay_order(id, Some(1))).map(drop), 1);
         assert_eq!(engine.order(id).unwrap().paid_amount, 1);
         let hold = wait(engine.reserve(hold_of(None, &[(thing, 1)]))).unwrap().id;
         race(&|engine| wait(engine.extend_reservation(hold, 90_000)).map(drop), 1);
-        let policy = StockCommand::SetPolicy { safety_stock: Some(1), backorder_limit: None };
+        let policy = StockCommand::SetPolicy { safety_stock: Some(round), backorder_limit: None };
         let version = engine.stock(stock).version;
         race(&|engine| wait(engine.change_stock(stock, policy.clone())).map(drop), version);
         assert_eq!(engine.stock(stock).version, version + 1);

@@ -6,7 +6,7 @@ use stockade_actors::{BatchMode, Error, NewTransfer};
 use stockade_domain::{
     Refusal, StockKey, WarehouseId,
     adjustment::{Adjust, Reason},
-    catalogue::{NewWarehouse, ProductChange, ShopChange, StockDelta, WarehouseChange},
+    catalogue::{NewWarehouse, ProductChange, ShopChange, StockDelta, StockTotal, WarehouseChange},
     holder::HoldStatus,
     order::{Details, OrderCommand, OrderEvent, PlaceOrder, Status},
     sourcing::Rule,
@@ -274,6 +274,26 @@ fn a_product_is_counted_with_its_change_and_never_below_what_is_reserved() {
     assert_eq!(stock_of(&engine, thing), (10, 4));
     let stale = wait(engine.change_product(thing, Some(1), recount(1)));
     assert!(matches!(stale, Err(Error::Refused(Refusal::VersionConflict { .. }))));
+    check(&engine);
+}
+
+#[test]
+fn a_wanted_total_is_of_what_was_seen_and_leaves_nothing_open() {
+    let engine = still();
+    let thing = product(&engine, 5);
+    let total = |wanted, seen| {
+        let total = StockTotal { wanted, warehouse: MAIN, seen };
+        let change = ProductChange { total: Some(total), ..Default::default() };
+        wait(engine.change_product(thing, None, change))
+    };
+    assert_eq!(total(8, Some(5)).unwrap().version, 2);
+    let stale = Refusal::StockChanged { product: thing, seen: 5, there: 8 };
+    assert_eq!(total(9, Some(5)), Err(Error::Refused(stale)));
+    assert_eq!(total(2, None).unwrap().version, 3);
+    assert_eq!(total(2, Some(2)).unwrap().version, 3, "it is that already");
+    wait(engine.place_order(order_of(&[(thing, 2)]))).unwrap();
+    assert!(is_short(&total(1, None)));
+    assert_eq!(stock_of(&engine, thing), (2, 2));
     check(&engine);
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Attributes, StockDelta};
+use super::{Attributes, StockDelta, StockTotal};
 use crate::limits::PAYMENT_DEADLINE_MS_DEFAULT;
 use crate::{
     Amount, Currency, ProductId, Quantity, ShopId, WarehouseId,
@@ -105,6 +105,8 @@ pub struct ProductChange {
     pub archived: Option<bool>,
     /// A correction of its stock; a negative one holds only after its minus was taken there.
     pub recount: Option<StockDelta>,
+    /// The total of its stock: [`Catalogue::counting`](super::Catalogue::counting) decides it, with what its stocks know.
+    pub total: Option<StockTotal>,
 }
 
 /// A shop to be.

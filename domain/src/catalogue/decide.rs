@@ -10,11 +10,11 @@ use crate::{
         ATTRIBUTES_MAX, LONG_TEXT_MAX, ON_HAND_MAX, PAYMENT_DEADLINE_MS_MAX, PRICE_MAX,
         QUANTITY_MAX, SHOP_WAREHOUSES_MAX, TEXT_MAX,
     },
-    refusal::{check_optional_text, check_quantity, check_text},
+    refusal::{check_optional_text, check_text, check_units},
 };
 
 impl Catalogue {
-    /// Decides a command. No event means that nothing would change.
+    /// Decides a command. No event means that nothing would change. A total is not looked at: see [`Catalogue::counting`].
     ///
     /// # Errors
     /// A field out of range, a sku that is taken, an id that does not exist, or a stale version.
@@ -68,11 +68,11 @@ impl Catalogue {
         };
         self.check_product(&product)?;
         self.check_sku(&product)?;
-        let opening = new.opening.filter(|(_, quantity)| *quantity > 0);
-        if let Some((warehouse, quantity)) = opening {
+        if let Some((warehouse, quantity)) = new.opening {
             self.warehouse(warehouse)?;
-            check_quantity(|| "stock".into(), quantity)?;
+            check_units("stock", quantity, QUANTITY_MAX)?;
         }
+        let opening = new.opening.filter(|(_, quantity)| *quantity > 0);
         let opening = opening.map(|(warehouse, quantity)| (StockKey::new(warehouse, id), quantity));
         Ok(CatalogueEvent::ProductCreated { product: Arc::new(product), opening })
     }
@@ -333,9 +333,11 @@ pub(crate) fn check_version(expected: Option<u32>, current: u32) -> Result<(), R
 }
 
 fn check_price(price: Amount) -> Result<(), Refusal> {
-    if !(0..=PRICE_MAX).contains(&price) {
-        let detail = format!("must be from 0 to {PRICE_MAX} minor units");
-        return Err(Refusal::invalid("price", detail));
+    if price < 0 {
+        return Err(Refusal::invalid("price", "must not be below 0"));
+    }
+    if price > PRICE_MAX {
+        return Err(Refusal::AmountTooLarge("price"));
     }
     Ok(())
 }

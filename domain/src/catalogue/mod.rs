@@ -7,6 +7,7 @@ mod decide;
 mod evolve;
 #[cfg(test)]
 mod tests;
+mod total;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +26,7 @@ pub use command::{
     CatalogueCommand, NewProduct, NewShop, NewWarehouse, ProductChange, ShopChange, WarehouseChange,
 };
 pub(crate) use decide::{check_attributes, check_deadline, check_place, check_version};
+pub use total::{Counting, StockTotal};
 
 /// Short texts by name.
 #[doc = include_str!("../../docs/attributes.md")]

@@ -2,7 +2,7 @@ use super::{Stock, StockCommand, StockEvent, Take};
 use crate::{
     Owner, Quantity, Refusal, Shortage, Step, StockKey, Timestamp,
     limits::{ON_HAND_MAX, QUANTITY_MAX, TEXT_MAX},
-    refusal::check_text,
+    refusal::{check_text, check_units},
 };
 
 impl Stock {
@@ -36,7 +36,8 @@ impl Stock {
         Ok(StockEvent::Taken { stock, owner, step, take })
     }
 
-    /// Decides what a caller asks of this stock alone.
+    /// Decides what a caller asks of this stock alone. No event means that nothing would change: a policy that is the present one.
+    /// A recount to the present number is an event: that somebody counted is worth knowing.
     ///
     /// # Errors
     /// A count or limit below what is already promised, or a field out of range.
@@ -46,7 +47,7 @@ impl Stock {
         stock: StockKey,
         command: &StockCommand,
         at: Timestamp,
-    ) -> Result<StockEvent, Refusal> {
+    ) -> Result<Option<StockEvent>, Refusal> {
         command.check()?;
         match command {
             StockCommand::Recount { on_hand, reason } => {
@@ -54,7 +55,8 @@ impl Stock {
                     return Err(short(stock, self.reserved, on_hand + self.backorder_limit));
                 }
                 let reason = reason.as_str().into();
-                Ok(StockEvent::Recounted { stock, from: self.on_hand, to: *on_hand, reason, at })
+                let (from, to) = (self.on_hand, *on_hand);
+                Ok(Some(StockEvent::Recounted { stock, from, to, reason, at }))
             }
             StockCommand::SetPolicy { safety_stock, backorder_limit } => {
                 let safety_stock = safety_stock.unwrap_or(self.safety_stock);
@@ -62,7 +64,10 @@ impl Stock {
                 if self.on_hand + backorder_limit < self.reserved {
                     return Err(short(stock, self.reserved, self.on_hand + backorder_limit));
                 }
-                Ok(StockEvent::PolicyChanged { stock, safety_stock, backorder_limit, at })
+                if (safety_stock, backorder_limit) == (self.safety_stock, self.backorder_limit) {
+                    return Ok(None);
+                }
+                Ok(Some(StockEvent::PolicyChanged { stock, safety_stock, backorder_limit, at }))
             }
         }
     }
@@ -86,13 +91,6 @@ impl StockCommand {
             }
         }
     }
-}
-
-fn check_units(field: &str, units: Quantity, max: Quantity) -> Result<(), Refusal> {
-    if units > max {
-        return Err(Refusal::invalid(field, format!("must be at most {max}")));
-    }
-    Ok(())
 }
 
 fn short(stock: StockKey, wanted: Quantity, available: Quantity) -> Refusal {

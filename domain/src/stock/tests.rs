@@ -27,7 +27,9 @@ impl Aggregate for Stock {
     fn ask(&self, command: &Ask, at: Timestamp) -> Result<Vec<StockEvent>, Refusal> {
         match command {
             Ask::Take(owner, take) => self.take(KEY, *owner, 0, *take).map(|event| vec![event]),
-            Ask::Stock(command) => self.decide(KEY, command, at).map(|event| vec![event]),
+            Ask::Stock(command) => {
+                self.decide(KEY, command, at).map(|event| event.into_iter().collect())
+            }
         }
     }
 
@@ -266,6 +268,17 @@ fn a_policy_changes_only_what_it_names() {
     assert_eq!((one.state().safety_stock, one.state().backorder_limit), (5, 4));
     one.when(policy(Some(QUANTITY_MAX), Some(QUANTITY_MAX))).granted();
     one.when(policy(Some(QUANTITY_MAX + 1), None)).invalid("safety_stock");
+}
+
+#[test]
+fn a_policy_that_is_the_present_one_is_nothing_and_a_count_is_a_count() {
+    let given = stocked(20).and(policy(Some(3), Some(4)));
+    for (safety_stock, backorder_limit) in [(None, None), (Some(3), None), (Some(3), Some(4))] {
+        given.when(policy(safety_stock, backorder_limit)).nothing();
+    }
+    given.when(policy(Some(3), Some(5))).granted();
+    // That somebody counted, and found what the books say, is worth knowing.
+    assert_eq!(given.when(recount(20)).events().len(), 1);
 }
 
 #[test]

@@ -373,7 +373,7 @@ impl World {
 
     fn on_stock(&mut self, stock: StockKey, command: &StockCommand) -> Done {
         let event = self.stock(stock).decide(stock, command, self.now)?;
-        self.decide(vec![event.into()]);
+        self.decide(event.into_iter().map(Into::into).collect());
         Ok(())
     }
 }

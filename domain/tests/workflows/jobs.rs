@@ -228,7 +228,8 @@ impl Job for OnStock {
 
     fn next(&mut self, view: &View<'_>, _: Vec<Reply>) -> Next {
         match view.live.stock(self.stock).decide(self.stock, &self.command, view.now) {
-            Ok(event) => Decision::one(event, Subject::Stock(self.stock)),
+            Ok(Some(event)) => Decision::one(event, Subject::Stock(self.stock)),
+            Ok(None) => Next::Decide(Decision { events: vec![], request: None, about: vec![] }),
             Err(refusal) => Next::Refuse(refusal),
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     fields, money,
     passwords::{PASSWORD_MAX, PASSWORD_MIN},
     problem::{Code, Problem},
+    products::{SEARCH_MAX, SKUS_MAX},
     query::ID_MAX,
     time,
 };
@@ -182,6 +183,12 @@ kinds! {
 
     /// Up to 100 ids, separated by commas.
     Ids {"type": "string", "pattern": "^[1-9][0-9]{0,14}(,[1-9][0-9]{0,14}){0,99}$", "examples": ["1,2,3"]}
+
+    /// Up to 16 different words, in up to 256 bytes of UTF-8.
+    Search {"type": "string", "maxLength": SEARCH_MAX, "examples": ["blue mug"]}
+
+    /// Skus, each a parameter of its own.
+    Skus {"type": "array", "items": {"type": "string"}, "maxItems": SKUS_MAX, "examples": [["MUG-BLUE"]]}
 
     /// The order of a list of products.
     ProductSort {

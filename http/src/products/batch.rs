@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::{
-    Quantity, Sequence,
+    IdempotencyKey, Quantity, Refusal, Sequence,
     catalogue::{CatalogueCommand, Product},
     limits::BATCH_ORDERS_MAX,
 };
@@ -12,6 +12,7 @@ use stockade_domain::{
 use utoipa::ToSchema;
 
 use super::{
+    TRIES_MAX,
     body::{self, NewProductBody},
     view::ProductView,
 };
@@ -22,7 +23,7 @@ use crate::{
     gate::Body,
     openapi::answers::Done,
     problem::Problem,
-    refusals::{Named, Request, explain, locating, plain},
+    refusals::{Named, locating, plain},
     replay::{First, Rows, of_rows},
 };
 
@@ -87,8 +88,18 @@ struct Changed {
 enum Draft {
     /// It was carried out before, here.
     Done(Sequence),
-    /// The engine is asked: the status of its success, and the shops as the row listed them.
-    Asked(u16, Vec<u64>),
+    /// The engine is asked.
+    Asked(Box<Asked>),
+}
+
+/// What the engine is asked for a row.
+struct Asked {
+    command: CatalogueCommand,
+    key: Option<IdempotencyKey>,
+    /// The status of its success.
+    status: u16,
+    /// The shops as the row listed them.
+    shops: Vec<u64>,
 }
 
 /// `POST /products/batch`: products by their skus, those that are there changed and the others created, each by itself, with one
@@ -111,12 +122,11 @@ pub(crate) async fn change_many(
     let own = rows.iter().map(|row| row.idempotency_key.as_deref());
     let keys = acting.row_keys("products", &written, own);
     let mut skus = HashSet::new();
-    let mut commands = Vec::with_capacity(rows.len());
     let mut drafts = Vec::with_capacity(rows.len());
     let mut row_keys = vec![None; rows.len()];
-    for (at, (row, own)) in rows.into_iter().zip(keys).enumerate() {
-        let twice = row.sku().is_some_and(|sku| !skus.insert(sku.to_owned()));
-        let place = format!("/products/{at}");
+    for (at, (row, own)) in rows.iter().zip(keys).enumerate() {
+        let twice = row.sku().is_some_and(|sku| !skus.insert(sku));
+        let place = place(at);
         // What a row asks for depends on what is there by now: its key comes first.
         let known = match own {
             Ok(own) => acting.check_row(at, own, &place)?,
@@ -128,41 +138,23 @@ pub(crate) async fn change_many(
                 Err(Problem::field("/sku", "is in this batch already").under(&place))
             }
             Known::New(key) => {
-                let (command, asked) =
-                    draft(&acting, row).map_err(|problem| problem.under(&place))?;
-                commands.push((command, key));
                 row_keys[at] = key;
-                Ok(asked)
+                draft(&acting, row, key).map_err(|problem| problem.under(&place))
             }
         }));
     }
-    let changed = acting.change_catalogue_keyed(commands).await.map_err(locating(plain))?;
-    let mut changed = changed.into_iter();
-    // A row that is wrong has its problem already; the others have the engine's answer, in order.
-    let answer = |draft: &Result<Draft, Problem>| match draft {
-        Ok(Draft::Done(at)) => Err(Error::AlreadyDone { at: *at }),
-        Ok(Draft::Asked(status, _)) => match changed.next() {
-            Some(Ok(CatalogueThing::Product(product))) => {
-                let stock = acting.product_stock(product.id, None);
-                Ok(Changed { status: *status, product, stock })
-            }
-            Some(Err(error)) => Err(error),
-            _ => Err(Error::Panicked),
-        },
-        Err(_) => Err(Error::Panicked),
-    };
+    let answers = carry_out(&acting, &rows, &mut drafts).await?;
     let done = |row: usize| acting.row_done_at(row_keys[row]);
-    let Rows { answers, replayed } =
-        Rows::read(&acting, drafts.iter().map(answer).collect(), done, first).await?;
+    let Rows { answers, replayed } = Rows::read(&acting, answers, done, first).await?;
     let shown = |(at, (draft, answer)): (usize, (Result<Draft, Problem>, Result<_, Error>))| {
         let shops = match draft? {
-            Draft::Asked(_, shops) => shops,
+            Draft::Asked(asked) => asked.shops,
             Draft::Done(_) => Vec::new(),
         };
         answer.map_err(|error| {
             let inner = body::locate(&shops);
-            let locate = |named: Named<'_>| Some(format!("/products/{at}{}", inner(named)?));
-            explain(error, &Request { locate: &locate, currency: None })
+            let locate = |named: Named<'_>| Some(format!("{}{}", place(at), inner(named)?));
+            body::refused(error, locate)
         })
     };
     let answers: Vec<_> = drafts.into_iter().zip(answers).enumerate().map(shown).collect();
@@ -181,22 +173,80 @@ fn first(first: First) -> Option<Changed> {
     }
 }
 
-fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Draft), Problem> {
-    let known = row.sku().and_then(|sku| engine.catalogue().product_by_sku(sku).cloned());
-    match known {
-        None => {
-            let (new, shops) = row.into_new(engine)?;
-            Ok((CatalogueCommand::CreateProduct(new), Draft::Asked(201, shops)))
+/// The pointer of a row.
+fn place(at: usize) -> String {
+    format!("/products/{at}")
+}
+
+/// Has the engine do what it is asked, and says for each row what came of it. A row that was to make a product whose sku another
+/// request took meanwhile is drafted again: it is a change now.
+async fn carry_out(
+    acting: &Acting,
+    rows: &[NewProductBody],
+    drafts: &mut [Result<Draft, Problem>],
+) -> Result<Vec<Result<Changed, Error>>, Problem> {
+    // A row that is wrong has its problem already.
+    let known = |draft: &Result<Draft, Problem>| match draft {
+        Ok(Draft::Done(at)) => Err(Error::AlreadyDone { at: *at }),
+        _ => Err(Error::Panicked),
+    };
+    let mut answers: Vec<Result<Changed, Error>> = drafts.iter().map(known).collect();
+    let mut open: Vec<usize> = (0..rows.len()).collect();
+    for attempt in 1..=TRIES_MAX {
+        let asked = open.into_iter().filter_map(|at| match &drafts[at] {
+            Ok(Draft::Asked(asked)) => Some((at, asked)),
+            _ => None,
+        });
+        let asked: Vec<_> = asked.collect();
+        if asked.is_empty() && attempt > 1 {
+            break;
         }
-        Some(now) => {
-            let mut wanted = row.change(&now)?;
-            if let Some(total) = wanted.stock {
-                let (there, _) = engine.product_stock(now.id, None);
-                wanted.recount(now.id, there, total)?;
-            }
-            let (id, change) = (now.id, wanted.change);
-            let command = CatalogueCommand::ChangeProduct { id, expected: None, change };
-            Ok((command, Draft::Asked(200, wanted.shops)))
+        let commands = asked.iter().map(|(_, asked)| (asked.command.clone(), asked.key)).collect();
+        let changed = match acting.change_catalogue_keyed(commands).await {
+            // The others were carried out by then.
+            Err(error) if attempt > 1 => vec![Err(error); asked.len()],
+            changed => changed.map_err(locating(plain))?,
+        };
+        let mut taken = Vec::new();
+        for ((at, asked), changed) in asked.into_iter().zip(changed) {
+            answers[at] = match changed {
+                Ok(CatalogueThing::Product(product)) => {
+                    let stock = acting.product_stock(product.id, None);
+                    Ok(Changed { status: asked.status, product, stock })
+                }
+                Ok(_) => Err(Error::Panicked),
+                Err(error) => {
+                    let is_taken = matches!(error, Error::Refused(Refusal::SkuTaken(_)));
+                    taken.extend(is_taken.then_some((at, asked.key)));
+                    Err(error)
+                }
+            };
+        }
+        open = taken.iter().map(|(at, _)| *at).collect();
+        for (at, key) in taken {
+            drafts[at] = draft(acting, &rows[at], key).map_err(|problem| problem.under(&place(at)));
         }
     }
+    Ok(answers)
+}
+
+/// What a row asks for, as things are.
+fn draft(
+    engine: &Engine,
+    row: &NewProductBody,
+    key: Option<IdempotencyKey>,
+) -> Result<Draft, Problem> {
+    let known = row.sku().and_then(|sku| engine.catalogue().product_by_sku(sku).cloned());
+    let (command, status, shops) = match known {
+        None => {
+            let (new, shops) = row.clone().into_new(engine)?;
+            (CatalogueCommand::CreateProduct(new), 201, shops)
+        }
+        Some(now) => {
+            let wanted = row.clone().change(&now)?;
+            let (id, change) = (now.id, wanted.change);
+            (CatalogueCommand::ChangeProduct { id, expected: None, change }, 200, wanted.shops)
+        }
+    };
+    Ok(Draft::Asked(Box::new(Asked { command, key, status, shops })))
 }

@@ -1,11 +1,10 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use stockade_actors::Engine;
+use stockade_actors::{Engine, Error};
 use stockade_domain::{
-    ProductId, Quantity, ShopId, StockKey,
-    catalogue::{Attributes, NewProduct, Product, ProductChange, StockDelta},
-    limits::ON_HAND_MAX,
+    Quantity, Refusal, ShopId,
+    catalogue::{Attributes, NewProduct, Product, ProductChange, StockTotal},
 };
 
 use super::DEFAULT_WAREHOUSE;
@@ -16,12 +15,12 @@ use crate::{
     money::{Code, Decimal},
     openapi::kinds,
     problem::Problem,
-    refusals::Named,
+    refusals::{Named, locating},
     shops::default_currency,
 };
 
 /// `POST /products`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(
     as = NewProduct,
@@ -157,27 +156,29 @@ pub(crate) enum Status {
 pub(crate) struct Change {
     /// For the engine.
     pub(crate) change: ProductChange,
-    /// The total that is wanted of its stock.
-    pub(crate) stock: Option<Quantity>,
     /// The shops as the body listed them.
     pub(crate) shops: Vec<u64>,
 }
 
-impl Change {
-    /// Corrects the stock of the default warehouse so that the total becomes what is wanted.
-    pub(crate) fn recount(
-        &mut self,
-        id: ProductId,
-        now: Quantity,
-        wanted: Quantity,
-    ) -> Result<(), Problem> {
-        if wanted > ON_HAND_MAX {
-            return Err(Problem::field("/stock", format!("must be at most {ON_HAND_MAX}")));
+/// The total that a body wants, whatever there is.
+fn total(stock: Option<Quantity>) -> Option<StockTotal> {
+    stock.map(|wanted| StockTotal { wanted, warehouse: DEFAULT_WAREHOUSE, seen: None })
+}
+
+/// What a client reads whose product was refused; `locate` says where. That the stock is too low is said of the total it asked for.
+pub(crate) fn refused(error: Error, locate: impl Fn(Named<'_>) -> Option<String>) -> Problem {
+    let least = match &error {
+        Error::Refused(Refusal::InsufficientStock(shortages)) => {
+            shortages.first().map(|short| short.wanted)
         }
-        let delta = wanted as i64 - now as i64;
-        let stock = StockKey::new(DEFAULT_WAREHOUSE, id);
-        self.change.recount = (delta != 0).then_some(StockDelta { stock, delta });
-        Ok(())
+        _ => None,
+    };
+    let problem = locating(locate)(error);
+    match least {
+        Some(least) => problem.with_detail(format!(
+            "must be at least {least}: so many are reserved, or in other warehouses than {DEFAULT_WAREHOUSE}"
+        )),
+        None => problem,
     }
 }
 
@@ -231,9 +232,10 @@ impl NewProductBody {
             metadata: self.metadata.map(|texts| texts.0),
             archived: None,
             recount: None,
+            total: total(self.stock),
         };
         let shops = self.shop_ids.unwrap_or_default();
-        Ok(Change { change, stock: self.stock, shops })
+        Ok(Change { change, shops })
     }
 
     /// The product to be, and the shops as the body listed them.
@@ -280,9 +282,10 @@ impl ReplaceProductBody {
             metadata: self.metadata.clone().map(|texts| texts.0),
             archived: None,
             recount: None,
+            total: total(self.stock),
         };
         let shops = self.shop_ids.clone().unwrap_or_default();
-        Ok(Change { change, stock: self.stock, shops })
+        Ok(Change { change, shops })
     }
 }
 
@@ -318,7 +321,8 @@ impl PatchProductBody {
             metadata: merge(&self.metadata, &now.metadata),
             archived: self.status.map(|status| status == Status::Archived),
             recount: None,
+            total: total(self.stock),
         };
-        Ok(Change { change, stock: self.stock, shops: shops.unwrap_or_default() })
+        Ok(Change { change, shops: shops.unwrap_or_default() })
     }
 }

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use stockade_actors::Engine;
@@ -25,6 +28,15 @@ use crate::{
 /// Products looked at under one lock of the catalogue: a long list never holds up the engine.
 const CHUNK: usize = 1_024;
 
+/// The most different words of a search: each is looked for in all of every product.
+pub(crate) const WORDS_MAX: usize = 16;
+
+/// The longest search, in bytes.
+pub(crate) const SEARCH_MAX: usize = 256;
+
+/// The most skus that are asked for at once.
+pub(crate) const SKUS_MAX: usize = 100;
+
 /// What a list is sorted by. The id breaks ties, so that a cursor is exact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -44,8 +56,8 @@ enum Sort {
 
 /// Which products are asked for.
 struct Filter {
-    words: Vec<String>,
-    skus: Vec<String>,
+    words: BTreeSet<String>,
+    skus: HashSet<String>,
     shop: Option<Arc<Shop>>,
     archived: bool,
     in_stock: Option<bool>,
@@ -60,9 +72,9 @@ struct Filter {
     params(
         Paging,
         ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
-        ("q" = String, Query, description = "Words that are all in name, sku or description."),
-        ("sku" = Vec<String>, Query, description = "Products with one of these skus."),
-        ("shop_id" = kinds::Id, Query, description = "Sold by this shop; `available` is then what it can sell."),
+        ("q" = kinds::Search, Query, description = "Words that are all in name, sku or description."),
+        ("sku" = kinds::Skus, Query, description = "Products with one of these skus."),
+        ("shop_id" = kinds::Id, Query, description = "Sold by this shop, in its currency; `available` is then what it can sell."),
         ("status" = super::body::Status, Query, description = "`active` unless said otherwise."),
         ("in_stock" = bool, Query, description = "With something available, or without."),
         ("currency" = crate::money::Code, Query, description = "Priced in this currency."),
@@ -138,6 +150,29 @@ fn sort(params: &mut Params) -> (Sort, bool) {
     sort.unwrap_or((Sort::Id, false))
 }
 
+/// The words of a search, each once.
+fn words(params: &mut Params) -> BTreeSet<String> {
+    let search = params.one("q").unwrap_or_default();
+    if search.len() > SEARCH_MAX {
+        params.fault("q", Code::Invalid, format!("must be at most {SEARCH_MAX} bytes"));
+        return BTreeSet::new();
+    }
+    let words: BTreeSet<_> = search.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    if words.len() > WORDS_MAX {
+        params.fault("q", Code::Invalid, format!("must be at most {WORDS_MAX} different words"));
+    }
+    words
+}
+
+/// The skus that are asked for, each once.
+fn skus(params: &mut Params) -> HashSet<String> {
+    let skus = params.all("sku");
+    if skus.len() > SKUS_MAX {
+        params.fault("sku", Code::Invalid, format!("must be there at most {SKUS_MAX} times"));
+    }
+    skus.into_iter().collect()
+}
+
 impl Sort {
     fn rank(self, product: &Product) -> Rank {
         let key = match self {
@@ -171,7 +206,6 @@ fn read_rank(bytes: &[u8], sort: Sort) -> Option<Rank> {
 
 impl Filter {
     fn of(engine: &Engine, params: &mut Params, sort: Sort) -> Self {
-        let words = params.one("q").unwrap_or_default().to_lowercase();
         let wanted = "active or archived";
         let archived = params.read("status", wanted, |status| match status {
             "active" => Some(false),
@@ -181,8 +215,8 @@ impl Filter {
         let currency = params.read("currency", "a currency of ISO 4217", |code| code.parse().ok());
         let (low, high) = (params.one("min_price"), params.one("max_price"));
         let mut filter = Self {
-            words: words.split_whitespace().map(str::to_owned).collect(),
-            skus: params.all("sku"),
+            words: words(params),
+            skus: skus(params),
             shop: shop(engine, params),
             archived: archived.unwrap_or(false),
             in_stock: params.flag("in_stock"),
@@ -248,9 +282,12 @@ impl Filter {
     }
 
     fn fits(&self, engine: &Engine, product: &Product) -> bool {
-        let sold = |shop: &Arc<Shop>| product.shops.is_empty() || product.shops.contains(&shop.id);
+        let sold = |shop: &Arc<Shop>| {
+            (product.shops.is_empty() || product.shops.contains(&shop.id))
+                && product.currency == shop.currency
+        };
         product.archived == self.archived
-            && (self.skus.is_empty() || self.skus.iter().any(|sku| **sku == *product.sku))
+            && (self.skus.is_empty() || self.skus.contains(&*product.sku))
             && self.shop.as_ref().is_none_or(sold)
             && self.currency.is_none_or(|currency| product.currency == currency)
             && self.price_min.is_none_or(|low| product.price >= low)

@@ -142,6 +142,34 @@ fn the_stock_of_a_product_is_a_wanted_total() {
 }
 
 #[test]
+fn a_version_does_not_put_back_on_sale_what_was_sold_since() {
+    let server = Server::start();
+    server.product("1.00", 10);
+    let seen = server.get("/v1/products/1").is(200);
+    let order = server.order(1, 4);
+    server.post(&format!("/v1/orders/{order}/payments"), "{}").is(201);
+    server.post(&format!("/v1/orders/{order}/shipments"), "{}").is(201);
+    let send = |method: &str, headers: &[(&str, &str)], body: &Value| {
+        server.send(method, "/v1/products/1", headers, Some(&body.to_string()))
+    };
+    for method in ["PUT", "PATCH"] {
+        let problem = send(method, &[], &seen).problem(428, "precondition_required");
+        assert_eq!(problem["errors"][0]["pointer"], "/stock");
+        assert_eq!(server.get("/v1/products/1").is(200)["stock"], 6);
+    }
+    // What it is anyway, or nothing of it, needs no ETag.
+    let mut same = seen.clone();
+    same["stock"] = 6.into();
+    assert_eq!(send("PUT", &[], &same).is(200)["stock"], 6);
+    same.as_object_mut().unwrap().remove("stock");
+    assert_eq!(send("PUT", &[], &same).is(200)["stock"], 6);
+    // With the header it is the header that counts, and a patch that saw nothing says what there is to be.
+    let tag = server.get("/v1/products/1").header("etag").unwrap().to_owned();
+    assert_eq!(send("PUT", &[("if-match", &tag)], &seen).is(200)["stock"], 10);
+    assert_eq!(send("PATCH", &[], &json!({"stock": 7})).is(200)["stock"], 7);
+}
+
+#[test]
 fn a_merge_patch_changes_only_what_it_names() {
     let server = Server::start();
     let body = r#"{"name": "a", "price": "1", "description": "d", "shop_ids": [1], "attributes": {"x": "1", "y": "2"}, "reference": "r"}"#;
@@ -322,4 +350,30 @@ fn warehouses_are_made_moved_closed_and_opened() {
         .refuses("invalid", "/status");
     server.patch("/v1/warehouses/1/status", r#"{"status": "active"}"#).is(200);
     server.post("/v1/orders", r#"{"product_id": 1, "quantity": 1}"#).is(201);
+}
+
+#[test]
+fn a_refusal_of_stock_or_price_speaks_of_what_was_sent() {
+    let server = Server::start();
+    let much = r#"{"name": "a", "price": 1, "stock": 1000000001}"#;
+    let problem = server.post("/v1/products", much).problem(422, "invalid");
+    assert_eq!(problem["errors"][0]["detail"], "must be from 0 to 1000000000");
+    server.product("1.00", 10);
+    server.order(1, 4);
+    let row = r#"{"products": [{"name": "a", "price": 1, "sku": "P1", "stock": 2}]}"#;
+    let rows = server.post("/v1/products/batch", row).is(200);
+    for problem in [
+        server.put("/v1/products/1", r#"{"name": "a", "price": 1, "stock": 2}"#).json,
+        server.patch("/v1/products/1", r#"{"stock": 2}"#).json,
+        rows["results"][0]["error"].clone(),
+    ] {
+        assert_eq!(problem["code"], "insufficient_stock", "{problem}");
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("must be at least 4: "), "{detail}");
+        assert_eq!(problem["detail"], detail);
+    }
+    let dear = r#"{"name": "a", "price": "10000000000.01"}"#;
+    for answer in [server.post("/v1/products", dear), server.put("/v1/products/1", dear)] {
+        answer.refuses("amount_too_large", "/price");
+    }
 }

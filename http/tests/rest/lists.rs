@@ -275,3 +275,86 @@ fn a_path_in_other_letters_is_the_same_path() {
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(again.is(201)["id"], first["id"]);
 }
+
+#[test]
+fn a_search_is_bounded_and_a_word_counts_once() {
+    let server = Server::start();
+    server.product("1.00", 1);
+    let list = |query: String| server.get(&format!("/v1/products?{query}"));
+    let words = |n: usize| (0..n).map(|n| format!("w{n}")).collect::<Vec<_>>().join("+");
+    let skus = |n: usize| vec!["sku=P1"; n].join("&");
+    for fits in [
+        format!("q={}", words(16)),
+        format!("q={}", ["ruler"; 42].join("+")),
+        format!("q={}", "x".repeat(256)),
+        skus(100),
+    ] {
+        list(fits).is(200);
+    }
+    for (query, name) in [
+        (format!("q={}", words(17)), "q"),
+        (format!("q={}", "x".repeat(257)), "q"),
+        (skus(101), "sku"),
+    ] {
+        let problem = list(query).problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["parameter"], name);
+    }
+}
+
+/// Whatever makes placing refuse shows as nothing available, and the other way round.
+#[test]
+fn what_a_shop_cannot_sell_it_does_not_offer() {
+    let cases: [(&str, fn(&Server)); 9] = [
+        ("archived", |server| {
+            server.patch("/v1/products/1", r#"{"status": "archived"}"#).is(200);
+        }),
+        ("sold elsewhere", |server| {
+            server.patch("/v1/products/1", r#"{"shop_ids": [2]}"#).is(200);
+        }),
+        ("another currency", |server| {
+            server.patch("/v1/products/1", r#"{"currency": "EUR", "price": 1}"#).is(200);
+        }),
+        ("the shop's currency", |server| {
+            server.patch("/v1/shops/1", r#"{"currency": "EUR"}"#).is(200);
+        }),
+        ("closed", |server| {
+            server.patch("/v1/warehouses/1/status", r#"{"status": "inactive"}"#).is(200);
+        }),
+        ("another warehouse", |server| {
+            server.put("/v1/shops/1/warehouses", r#"{"warehouse_ids": [2]}"#).is(200);
+        }),
+        ("safe", |server| {
+            server.patch("/v1/warehouses/1/stock/1", r#"{"safety_stock": 5}"#).is(200);
+        }),
+        ("ordered", |server| {
+            server.order(1, 5);
+        }),
+        ("held", |server| {
+            server.post("/v1/reservations", r#"{"product_id": 1, "quantity": 5}"#).is(201);
+        }),
+    ];
+    for (case, happens) in cases {
+        let server = Server::start();
+        server.post("/v1/shops", r#"{"name": "b", "currency": "USD"}"#).is(201);
+        server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
+        server.product("1.00", 5);
+        let available = || server.get("/v1/products/1?shop_id=1").is(200)["available"].clone();
+        let in_stock = || ids(&server.get("/v1/products?in_stock=true&shop_id=1").is(200));
+        assert_eq!((available(), in_stock()), (5.into(), vec![1]), "{case}");
+        happens(&server);
+        assert_eq!((available(), in_stock()), (0.into(), vec![]), "{case}");
+        let one = r#"{"product_id": 1, "quantity": 1, "shop_id": 1}"#;
+        for path in ["/v1/orders", "/v1/reservations"] {
+            let status = server.post(path, one).status;
+            assert!(matches!(status, 409 | 422), "{case}: {status}");
+        }
+    }
+    let server = Server::start();
+    server.product("1.00", 5);
+    server.patch("/v1/products/1", r#"{"status": "archived"}"#).is(200);
+    assert_eq!(server.get("/v1/products/1").is(200)["available"], 0);
+    // What has no price in the shop's currency is not in its list at all.
+    let euro = r#"{"name": "a", "price": 1, "currency": "EUR", "stock": 5}"#;
+    server.post("/v1/products", euro).is(201);
+    assert_eq!(ids(&server.get("/v1/products?shop_id=1").is(200)), Vec::<u64>::new());
+}

@@ -35,7 +35,6 @@ fn amounts_are_read_exactly_from_texts_and_numbers() {
         "null",
         "true",
         "{}",
-        "10000000000.01",
         r#""""#,
     ] {
         let body = format!(r#"{{"name": "a", "price": {price}}}"#);

@@ -1,4 +1,4 @@
-//! Two things at one moment, through HTTP: exactly one wins, and every answer says which.
+//! Things at one moment, through HTTP: exactly one wins, or all come to what each said, and every answer says which.
 
 use std::{
     sync::{Arc, Barrier},
@@ -114,5 +114,84 @@ fn the_same_reference_from_two_gateways_is_one_payment() {
         let (one, other) = both(&server, pay, pay);
         assert_eq!((one.status, other.status), (201, 201), "{} {}", one.text, other.text);
         assert_eq!(order(&server, id)["payments"].as_array().unwrap().len(), 1);
+    }
+}
+
+/// Does the same so many times at one moment.
+fn at_once(
+    server: &Arc<Server>,
+    times: usize,
+    what: impl Fn(&Server) -> Answer + Clone + Send + 'static,
+) -> Vec<Answer> {
+    let barrier = Arc::new(Barrier::new(times));
+    let start = |_| {
+        let (barrier, server, what) = (barrier.clone(), server.clone(), what.clone());
+        thread::spawn(move || {
+            barrier.wait();
+            what(&server)
+        })
+    };
+    let threads: Vec<_> = (0..times).map(start).collect();
+    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+#[test]
+fn a_wanted_total_is_that_total_however_many_ask_for_it_at_once() {
+    let server = Arc::new(Server::start());
+    server.post("/v1/products", r#"{"name": "a", "price": "1", "sku": "A", "stock": 50}"#).is(201);
+    for round in 0..ROUNDS {
+        let total = if round % 2 == 0 { 500 } else { 10 };
+        let ask = move |server: &Server| {
+            let row = format!(r#"{{"name": "a", "price": "1", "sku": "A", "stock": {total}}}"#);
+            server.post("/v1/products/batch", format!(r#"{{"products": [{row}]}}"#))
+        };
+        for answer in at_once(&server, 8, ask) {
+            assert_eq!(answer.is(200)["results"][0]["status"], 200);
+        }
+        assert_eq!(stock(&server).0, total);
+    }
+}
+
+#[test]
+fn of_a_wanted_total_and_a_recount_the_later_knows_of_the_earlier() {
+    let server = Arc::new(Server::start());
+    server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
+    for round in 0..ROUNDS * 4 {
+        let product = server.product("1.00", 0);
+        let path = format!("/v1/products/{product}");
+        let tag = server.get(&path).header("etag").unwrap().to_owned();
+        let seen = path.clone();
+        let put = move |server: &Server| {
+            let body = r#"{"name": "a", "price": 1, "stock": 10}"#;
+            server.send("PUT", &seen, &[("if-match", &tag)], Some(body))
+        };
+        let warehouse = 1 + round % 2;
+        let counted = move |server: &Server| {
+            let path = format!("/v1/warehouses/{warehouse}/stock/{product}");
+            server.put(&path, r#"{"on_hand": 10, "reason": "count"}"#)
+        };
+        let (wanted, counted) = both(&server, put, counted);
+        counted.is(200);
+        let elsewhere = if warehouse == 2 && wanted.status == 200 { 10 } else { 0 };
+        if wanted.status != 200 {
+            wanted.problem(412, "precondition_failed");
+        }
+        assert_eq!(server.get(&path).is(200)["stock"], 10 + elsewhere);
+    }
+}
+
+#[test]
+fn of_batches_that_make_one_sku_one_makes_it_and_the_others_change_it() {
+    let server = Arc::new(Server::start());
+    for round in 0..ROUNDS {
+        let make = move |server: &Server| {
+            let row = format!(r#"{{"name": "a", "price": "1", "sku": "S{round}", "stock": 10}}"#);
+            server.post("/v1/products/batch", format!(r#"{{"products": [{row}]}}"#))
+        };
+        let status = |answer: Answer| answer.is(200)["results"][0]["status"].as_u64().unwrap();
+        let mut found: Vec<_> = at_once(&server, 4, make).into_iter().map(status).collect();
+        found.sort_unstable();
+        assert_eq!(found, [200, 200, 200, 201]);
+        assert_eq!(server.get(&format!("/v1/products/{}", round + 1)).is(200)["stock"], 10);
     }
 }

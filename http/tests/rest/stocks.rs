@@ -154,3 +154,40 @@ fn stock_is_listed_by_product_and_warehouse() {
     let other = server.get(&format!("/v1/stock?limit=2&cursor={cursor}&below=9"));
     other.problem(422, "cursor_invalid");
 }
+
+#[test]
+fn a_policy_that_changes_nothing_leaves_no_trace() {
+    let server = Server::start();
+    server.product("1.00", 5);
+    let path = "/v1/warehouses/1/stock/1";
+    let set = server.patch(path, r#"{"safety_stock": 2, "backorder_limit": 4}"#).is(200);
+    for same in ["{}", r#"{"safety_stock": 2}"#, r#"{"safety_stock": 2, "backorder_limit": 4}"#] {
+        assert_eq!(server.patch(path, same).is(200), set);
+    }
+    let told = server.get("/v1/events?type=stock.policy_changed").is(200);
+    assert_eq!(told["data"].as_array().unwrap().len(), 1);
+    for field in ["safety_stock", "backorder_limit"] {
+        let nothing = format!(r#"{{"{field}": null}}"#);
+        server.patch(path, nothing).refuses("invalid", &format!("/{field}"));
+    }
+    // A recount says that somebody counted, also when the number is right.
+    let counted = server.put(path, r#"{"on_hand": 5, "reason": "yearly"}"#).is(200);
+    assert_eq!(counted["version"].as_u64(), set["version"].as_u64().map(|version| version + 1));
+}
+
+#[test]
+fn a_limit_below_what_it_promised_points_to_the_limit() {
+    let server = Server::start();
+    server.product("1.00", 5);
+    let path = "/v1/warehouses/1/stock/1";
+    server.patch(path, r#"{"backorder_limit": 4}"#).is(200);
+    server.order(1, 8);
+    for (answer, pointer) in [
+        (server.patch(path, r#"{"backorder_limit": 0}"#), "/backorder_limit"),
+        (server.put(path, r#"{"on_hand": 3, "reason": "count"}"#), "/on_hand"),
+    ] {
+        let problem = answer.problem(409, "insufficient_stock");
+        assert_eq!(problem["errors"][0]["pointer"], pointer);
+        assert!(problem["reservations"].is_array());
+    }
+}

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    Currency, StockKey,
+    Currency, Shortage, StockKey,
+    catalogue::{Counting, StockTotal},
     limits::{ATTRIBUTES_MAX, LONG_TEXT_MAX, ON_HAND_MAX, PRICE_MAX, QUANTITY_MAX, TEXT_MAX},
     testing::shops,
 };
@@ -74,7 +75,6 @@ fn fields_out_of_range_are_refused_by_name() {
         ("description", NewProduct { description: too_long(LONG_TEXT_MAX), ..named("x") }),
         ("description", NewProduct { description: "\u{1b}[31m".into(), ..named("x") }),
         ("price", NewProduct { price: -1, ..named("x") }),
-        ("price", NewProduct { price: PRICE_MAX + 1, ..named("x") }),
         ("price", NewProduct { price: i64::MIN, ..named("x") }),
         ("attributes", NewProduct { attributes: many, ..named("x") }),
         ("attributes/k", NewProduct { attributes: long_value, ..named("x") }),
@@ -87,7 +87,11 @@ fn fields_out_of_range_are_refused_by_name() {
     let edge = NewProduct { price: PRICE_MAX, description: "two\nlines".into(), ..named("x") };
     world().when(create(edge)).granted();
     world().when(create(NewProduct { price: 0, ..named("x") })).granted();
-    world().when(change(1, price(PRICE_MAX + 1))).invalid("price");
+    let too_large = Refusal::AmountTooLarge("price");
+    world()
+        .when(create(NewProduct { price: PRICE_MAX + 1, ..named("x") }))
+        .refused(too_large.clone());
+    world().when(change(1, price(PRICE_MAX + 1))).refused(too_large);
 }
 
 #[test]
@@ -159,6 +163,7 @@ fn a_change_names_what_changes_and_leaves_the_rest() {
         metadata: Some([("k".into(), "v".into())].into()),
         archived: None,
         recount: None,
+        total: None,
     };
     let after = world().and(change(1, all.clone()));
     let after = after.state().product(ProductId(1)).unwrap().clone();
@@ -215,4 +220,88 @@ fn archiving_never_drops_a_recount_whose_minus_was_taken() {
     world().when(change(1, both)).invalid("stock");
     let both = ProductChange { archived: Some(true), ..recount(1, 1, 0) };
     world().when(change(1, both)).granted();
+}
+
+/// A change of product 1's total, as seen; the catalogue's part of it.
+fn counting(given: &Given<Catalogue>, change: ProductChange, total: StockTotal) -> Counting {
+    let change = ProductChange { total: Some(total), ..change };
+    let command = C::ChangeProduct { id: ProductId(1), expected: None, change };
+    given.state().counting(&command, NOW).unwrap().expect("it is about a total")
+}
+
+fn wanted(wanted: u64) -> StockTotal {
+    StockTotal { wanted, warehouse: WarehouseId(2), seen: None }
+}
+
+#[test]
+fn a_total_is_decided_by_what_there_is_in_all_warehouses() {
+    let given = world();
+    let (there, removable) = (10, 6);
+    for (total, delta) in [(10, None), (12, Some(2)), (4, Some(-6)), (500, Some(490))] {
+        let event = counting(&given, ProductChange::default(), wanted(total))
+            .decide(there, removable)
+            .unwrap();
+        let corrected = event.map(|event| match event {
+            CatalogueEvent::ProductUpdated { product, recount: Some(recount) } => {
+                assert_eq!((product.version, recount.stock.warehouse), (2, WarehouseId(2)));
+                recount.delta
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(corrected, delta);
+    }
+    let too_few = counting(&given, ProductChange::default(), wanted(3)).decide(there, removable);
+    let short = Shortage {
+        product: ProductId(1),
+        warehouse: Some(WarehouseId(2)),
+        wanted: 4,
+        available: 3,
+        frees_at: None,
+    };
+    assert_eq!(too_few, Err(Refusal::InsufficientStock(vec![short])));
+    // The rest of the change happens whether or not the total was right already.
+    let event = counting(&given, price(5), wanted(10)).decide(there, removable).unwrap();
+    assert!(matches!(event, Some(CatalogueEvent::ProductUpdated { recount: None, .. })));
+}
+
+#[test]
+fn a_total_that_is_not_what_was_seen_is_a_conflict_whatever_is_wanted() {
+    let seen = |total| StockTotal { seen: Some(10), ..wanted(total) };
+    let changed = Refusal::StockChanged { product: ProductId(1), seen: 10, there: 9 };
+    for total in [9, 10, 11] {
+        let counting = counting(&world(), ProductChange::default(), seen(total));
+        assert_eq!(counting.decide(9, 9), Err(changed.clone()));
+        assert!(counting.decide(10, 10).is_ok());
+    }
+}
+
+#[test]
+fn a_total_of_an_archived_product_stays() {
+    let archiving = ProductChange { archived: Some(true), ..Default::default() };
+    let going = counting(&world(), archiving.clone(), wanted(5));
+    assert!(matches!(going.decide(6, 6), Err(Refusal::Invalid { field, .. }) if field == "stock"));
+    let event = going.decide(5, 5).unwrap();
+    assert!(matches!(event, Some(CatalogueEvent::ProductArchived { .. })));
+    let gone = counting(&world().and(archive(1)), ProductChange::default(), wanted(5));
+    assert_eq!(gone.decide(6, 6), Err(Refusal::ProductArchived(ProductId(1))));
+    assert_eq!(gone.decide(5, 5), Ok(None));
+}
+
+#[test]
+fn a_total_is_somewhere_that_exists_within_limits_and_no_difference_beside_it() {
+    let world = world();
+    let ask = |change: ProductChange, total| {
+        let change = ProductChange { total: Some(total), ..change };
+        let command = C::ChangeProduct { id: ProductId(1), expected: None, change };
+        world.state().counting(&command, NOW).map(drop)
+    };
+    assert_eq!(ask(ProductChange::default(), wanted(ON_HAND_MAX)), Ok(()));
+    let nowhere = StockTotal { warehouse: WarehouseId(3), ..wanted(1) };
+    assert_eq!(ask(ProductChange::default(), nowhere), Err(not_found("warehouse", 3)));
+    let field = |refused| match refused {
+        Err(Refusal::Invalid { field, .. }) => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field(ask(ProductChange::default(), wanted(ON_HAND_MAX + 1))), "stock");
+    assert_eq!(field(ask(recount(1, 1, 5), wanted(1))), "stock");
 }
