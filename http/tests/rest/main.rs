@@ -11,6 +11,7 @@ mod docs;
 mod edge;
 mod errors;
 mod events;
+mod forged;
 mod holds;
 mod keys;
 mod lists;
