@@ -222,9 +222,9 @@ pub(crate) async fn erase(
 ) -> Result<HttpResponse, Problem> {
     let now = find(&acting, caller, *id)?;
     Params::of(&req).finish()?;
+    let expected = Expected::of(&req, None);
+    let version = expected.check(now.version)?;
     if !now.is_erased() {
-        let expected = Expected::of(&req, None);
-        let version = expected.check(now.version)?;
         acting.erase_account(now.id, version).await.map_err(refused(&expected))?;
     }
     Ok(answer::nothing())

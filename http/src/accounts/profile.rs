@@ -72,7 +72,7 @@ pub(crate) struct PasswordBody {
     examples(json!({"id": null, "username": "local", "role": "admin"}))
 )]
 pub(crate) struct Stranger<'a> {
-    #[schema(value_type = ())]
+    #[schema(value_type = kinds::NoId)]
     id: Option<u64>,
     username: &'a str,
     #[schema(value_type = RoleBody)]

@@ -271,7 +271,8 @@ fn the_table_holds_at_every_mount_and_for_head() {
             }
             if method == "GET" {
                 let header = bearer.map(|bearer| format!("Bearer {bearer}"));
-                let headers: Vec<_> = header.iter().map(|text| ("authorization", &**text)).collect();
+                let headers: Vec<_> =
+                    header.iter().map(|text| ("authorization", &**text)).collect();
                 let path = format!("{canonical}?nonsense=1");
                 let head = shop.server.send("HEAD", &path, &headers, None);
                 assert_eq!((head.status, head.text.as_str()), (told, ""), "HEAD {canonical}");

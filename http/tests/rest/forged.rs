@@ -26,7 +26,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 fn a_token_that_is_no_good_opens_no_route() {
     let shop = Shop::open();
     let bad = [of_others(&shop), of_no_key(&shop), with_headers(&shop), with_claims(&shop)];
-    for (what, bearer) in bad.into_iter().chain([of_the_past(&shop), of_machines(&shop)]).flatten() {
+    for (what, bearer) in bad.into_iter().chain([of_the_past(&shop), of_machines(&shop)]).flatten()
+    {
         for &(method, path, may) in TABLE {
             let wanted = if may == May::Any { 422 } else { 401 };
             assert_eq!(shop.ask(Some(&bearer), method, path), wanted, "{what}: {method} {path}");
@@ -58,9 +59,8 @@ fn of_others(shop: &Shop) -> Vec<Named> {
     let kid = shop.server.first_kid();
     let jwks = shop.server.get("/.well-known/jwks.json");
     let public = jwks.json["keys"][0]["x"].as_str().unwrap();
-    let hmac = |secret: &[u8]| {
-        made(Alg::HS256, Some(&kid), &admin(), &EncodingKey::from_secret(secret))
-    };
+    let hmac =
+        |secret: &[u8]| made(Alg::HS256, Some(&kid), &admin(), &EncodingKey::from_secret(secret));
     let brought = Header {
         kid: Some(kid.clone()),
         jwk: Some(jsonwebtoken::jwk::Jwk::from_encoding_key(&ed, Alg::EdDSA).unwrap()),
@@ -185,13 +185,8 @@ fn of_the_past(shop: &Shop) -> Vec<Named> {
     server.advance(10);
     let running = sign_in(HOUR);
     assert_eq!(shop.ask(Some(&of(&running)), "GET", "/api-keys"), 422, "the session is good");
-    let others = tokens.issue(
-        demoted.id,
-        Role::Staff,
-        Some(running.session.id),
-        engine.now(),
-        HOUR,
-    );
+    let others =
+        tokens.issue(demoted.id, Role::Staff, Some(running.session.id), engine.now(), HOUR);
     vec![
         ("expired", shop.expired.clone()),
         ("of somebody who was an admin", by_demoted),
@@ -228,7 +223,8 @@ fn of_machines(shop: &Shop) -> Vec<Named> {
 fn made_by_hand_as_ours_are_it_is_good() {
     // So that the bad ones of this file are refused for what they are called.
     let shop = Shop::open();
-    let sign = |claims: &Value| made(Alg::EdDSA, Some(&shop.server.first_kid()), claims, &own(&shop));
+    let sign =
+        |claims: &Value| made(Alg::EdDSA, Some(&shop.server.first_kid()), claims, &own(&shop));
     let is_told = |claims: &Value| shop.ask(Some(&sign(claims)), "GET", "/api-keys");
     let mut claims = admin();
     assert_eq!(is_told(&claims), 422);
