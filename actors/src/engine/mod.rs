@@ -8,6 +8,7 @@ mod history;
 mod open;
 mod queries;
 mod run;
+mod secrets;
 mod stats;
 #[cfg(test)]
 mod tests;
