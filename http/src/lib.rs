@@ -42,6 +42,7 @@ mod etag;
 mod events;
 mod extract;
 mod fields;
+mod first_password;
 mod gate;
 mod health;
 mod limits;
@@ -77,6 +78,7 @@ pub use auth::{Algorithm, Auth, AuthMode};
 pub use client::{Network, NotANetwork};
 pub use config::HttpConfig;
 pub use cors::{NotAnOrigin, Origin};
+pub use first_password::{FIRST_PASSWORD, forget_first_password};
 pub use limits::RateLimits;
 pub use openapi::openapi;
 pub use passwords::{

@@ -58,7 +58,7 @@ use crate::{
         feed::StockData, feed::AdjustmentData<'static>, feed::CustomerData,
         accounts::AccountView, accounts::TokensView<'static>, accounts::Stranger<'static>,
         api_keys::ApiKeyView<'static>,
-        kinds::Profile, kinds::Id, kinds::Ids, kinds::Search, kinds::Skus, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventType, kinds::Entity, kinds::Position, kinds::EventTypes,
+        kinds::Profile, kinds::NoId, kinds::PriceBound, kinds::Id, kinds::Ids, kinds::Search, kinds::Skus, kinds::ProductSort, kinds::OrderSort, kinds::Bound, kinds::AsOf, kinds::EventType, kinds::Entity, kinds::Position, kinds::EventTypes,
     )),
 )]
 struct V1;

@@ -79,6 +79,9 @@ pub(crate) struct Passwords {
     places: Arc<Semaphore>,
     /// One for each that runs.
     turns: Arc<Semaphore>,
+    /// How often a password was compared with a hash.
+    #[cfg(test)]
+    pub(crate) compared: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// Hashes a password, as a PHC string. It takes tens of milliseconds.
@@ -139,7 +142,7 @@ pub fn check_password(password: &str) -> Result<(), PasswordError> {
 }
 
 /// Compares; the cost is that of the hash.
-fn fits(password: &str, hash: &str) -> Result<bool, PasswordError> {
+pub(crate) fn fits(password: &str, hash: &str) -> Result<bool, PasswordError> {
     let hash = PasswordHash::new(hash).map_err(|_| PasswordError::System)?;
     match argon2()?.verify_password(password.as_bytes(), &hash) {
         Ok(()) => Ok(true),
@@ -159,6 +162,8 @@ impl Passwords {
         Self {
             places: Arc::new(Semaphore::new(running + waiting)),
             turns: Arc::new(Semaphore::new(running)),
+            #[cfg(test)]
+            compared: Arc::default(),
         }
     }
 
@@ -177,7 +182,11 @@ impl Passwords {
         password: Password,
         hash: Option<Box<str>>,
     ) -> Result<Checked, Problem> {
+        #[cfg(test)]
+        let compared = self.compared.clone();
         let check = move || {
+            #[cfg(test)]
+            compared.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let fits = fits(&password.0, hash.as_deref().unwrap_or(NOBODY))?;
             match hash.filter(|_| fits) {
                 None => Ok(Checked::Wrong),

@@ -56,6 +56,9 @@ struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<u64>,
     iat: u64,
+    /// From when on it is good. Ours are at once, and do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
     exp: u64,
 }
 
@@ -126,6 +129,7 @@ impl Tokens {
             role: role.name().to_owned(),
             sid: session.map(|session| session.0),
             iat,
+            nbf: None,
             exp: iat.saturating_add(ttl.as_secs()),
         };
         let key = &self.keys[0];
@@ -135,24 +139,29 @@ impl Tokens {
 
     /// Whose token it is. Whether he still is who he was then is not looked at here.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Problem> {
+        let seconds = now.0 / 1_000;
         let (caller, exp) = match self.known.get(token) {
             Some(known) => known,
             None => {
                 let read = Some(token).filter(|token| token.len() <= TOKEN_BYTES_MAX);
                 let claims = read.and_then(|token| self.read(token)).ok_or_else(no_good)?;
+                if claims.nbf.is_some_and(|from| from > seconds.saturating_add(LEEWAY_SECONDS)) {
+                    return Err(no_good());
+                }
                 let known = (claims.caller().ok_or_else(no_good)?, claims.exp);
                 self.known.put(token, known);
                 known
             }
         };
-        match now.0 / 1_000 < exp.saturating_add(LEEWAY_SECONDS) {
+        match seconds < exp.saturating_add(LEEWAY_SECONDS) {
             true => Ok(caller),
             false => Err(gate::bad(Code::TokenExpired, "the token has expired")),
         }
     }
 
     fn read(&self, token: &str) -> Option<Claims> {
-        let header = decode_header(token).ok()?;
+        // Whoever signed it may have made it depend on something that must be understood (RFC 7515); nothing of the kind is here.
+        let header = decode_header(token).ok().filter(|header| header.crit.is_none())?;
         // The key says how it is used, and the token only which key: of our own, by our own algorithm.
         let key = self.keys.iter().find(|key| key.id == header.kid)?;
         decode(token, &key.verifies, &self.validation).ok().map(|data| data.claims)

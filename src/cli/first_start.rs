@@ -8,7 +8,7 @@ use stockade::{
         Refusal,
         account::{Personal, Role},
     },
-    http::{generate_password, hash_password},
+    http::{FIRST_PASSWORD, forget_first_password, generate_password, hash_password},
 };
 
 use super::{Failure, config::Settings};
@@ -16,15 +16,14 @@ use super::{Failure, config::Settings};
 /// As whom the first admin signs in.
 const USERNAME: &str = "admin";
 
-/// Under which name the data directory keeps the password that was made up.
-const PASSWORD_FILE: &str = "admin-password";
-
 /// Makes the account `admin` if nobody may do everything yet, and says how to sign in.
 pub(super) async fn make_admin(
     settings: &Settings,
     engine: &Engine,
 ) -> Result<Option<String>, Failure> {
     if engine.admins() > 0 {
+        // A crash may have come between a change of the password and the end of its file.
+        forget_first_password(engine)?;
         return Ok(None);
     }
     let (password, said) = match &settings.admin_password {
@@ -48,10 +47,10 @@ pub(super) async fn make_admin(
 /// nothing that nobody can use.
 fn made_up(settings: &Settings, engine: &Engine) -> Result<(String, String), Failure> {
     let new = generate_password().map_err(Failure::work)?;
-    let kept = engine.secret(PASSWORD_FILE, || format!("{new}\n").into_bytes())?;
+    let kept = engine.secret(FIRST_PASSWORD, || format!("{new}\n").into_bytes())?;
     let kept = String::from_utf8(kept).map_err(Failure::work)?;
     let password = kept.trim_end().to_owned();
-    let file = settings.data_dir.join("secrets").join(PASSWORD_FILE);
+    let file = settings.data_dir.join("secrets").join(FIRST_PASSWORD);
     let said = match (settings.in_memory, io::stdout().is_terminal()) {
         (true, _) => format!("with the password {password}"),
         (false, true) => format!("with the password {password} (kept in {})", file.display()),

@@ -218,6 +218,16 @@ impl DataDirectory {
         Ok(bytes)
     }
 
+    /// Removes a secret, if there is one of this name; durable when this returns.
+    pub fn remove_secret(&self, name: &str) -> Result<(), DirectoryError> {
+        let path = self.secrets().join(name);
+        let removed = match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        removed.and_then(|()| sync_parent(&path)).map_err(failed("remove", &path))
+    }
+
     /// Writes a secret, whole or not at all, readable by nobody else; durable when this returns.
     pub fn write_secret(&self, name: &str, bytes: &[u8]) -> Result<(), DirectoryError> {
         replace_file(&self.secrets().join(name), bytes, 0o600)

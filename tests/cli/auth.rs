@@ -1,6 +1,11 @@
 //! The first start makes somebody who can sign in.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
@@ -76,6 +81,90 @@ fn the_first_start_makes_an_admin_whose_password_is_in_a_file() {
 }
 
 #[test]
+fn the_file_with_the_password_goes_with_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", "data"];
+    let file = folder.path().join("data/secrets/admin-password");
+    let start = || Server::start_as(serve(folder.path(), &args));
+    let server = start();
+    let first = fs::read_to_string(&file).unwrap();
+    let password = first.trim_end();
+    let change = |old: &str, new: &str| {
+        let token = sign_in(&server, "admin", old).unwrap();
+        let body = json!({ "current_password": old, "new_password": new });
+        ask(&server, "/v1/profile/password", Some(&token), Some(&body)).0
+    };
+    assert_eq!(change(password, password), 200);
+    assert!(file.exists(), "it is the password still");
+    assert_eq!(change(password, "another password"), 200);
+    assert!(!file.exists());
+    assert_eq!(server.terminate().0, Some(0));
+
+    // A crash came before the file was removed: the next start sees that it is nobody's password.
+    write(&file, &first);
+    let server = start();
+    assert!(!file.exists());
+    sign_in(&server, "admin", "another password").expect("he has changed it");
+    assert_eq!(server.terminate().0, Some(0));
+}
+
+#[test]
+fn the_file_with_the_password_goes_also_when_it_is_changed_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", "data"];
+    let file = folder.path().join("data/secrets/admin-password");
+    let server = Server::start_as(serve(folder.path(), &args));
+    assert_eq!(server.terminate().0, Some(0));
+    let user = |words: &[&str]| {
+        let mut user = command(folder.path(), &[&["user"], words, &args].concat());
+        user.env("STOCKADE_PASSWORD", "another password");
+        finish(user).succeeded();
+    };
+    user(&["create", "--username", "clerk", "--role", "staff"]);
+    user(&["set-password", "clerk"]);
+    assert!(file.exists(), "the admin has it still");
+    user(&["set-password", "admin"]);
+    assert!(!file.exists());
+    let server = Server::start_as(serve(folder.path(), &args));
+    assert!(!file.exists(), "no other is made up");
+    sign_in(&server, "admin", "another password").expect("it was set");
+}
+
+#[test]
+fn keys_are_found_beside_the_file_that_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("etc")).unwrap();
+    let key = folder.path().join("etc/key.pem");
+    let settings = "[auth]\nalgorithm = \"EdDSA\"\nkeys = [\"key.pem\"]\n";
+    write(&folder.path().join("etc/shop.toml"), settings);
+    // What openssl genpkey -algorithm ed25519 writes; it signs nothing but this test's tokens.
+    write(
+        &key,
+        "-----BEGIN PRIVATE KEY-----\n\
+         MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+         -----END PRIVATE KEY-----\n",
+    );
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let args = ["--in-memory", "--config", "etc/shop.toml"];
+    let server = Server::start_as(serve(folder.path(), &args));
+    let published = ask(&server, "/.well-known/jwks.json", None, None).1;
+    assert_eq!(published["keys"][0]["alg"], "EdDSA");
+
+    let mut from_here = serve(folder.path(), &args);
+    from_here.env("STOCKADE_AUTH__KEYS", "key.pem");
+    finish(from_here).refused(2, &["key.pem: No such file"]);
+    let mut from_here = serve(folder.path(), &args);
+    from_here.env("STOCKADE_AUTH__KEYS", "etc/key.pem");
+    Server::start_as(from_here);
+    let absolute = settings.replace("key.pem", key.to_str().unwrap());
+    write(&folder.path().join("etc/shop.toml"), &absolute);
+    Server::start_as(serve(folder.path(), &args));
+
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    finish(serve(folder.path(), &args)).refused(2, &["etc/key.pem", "mode 644", "chmod 600"]);
+}
+
+#[test]
 fn the_password_may_be_set_for_the_first_start_alone() {
     let folder = tempfile::tempdir().unwrap();
     let start = |password: &str| {
@@ -129,7 +218,9 @@ fn only_who_asks_his_callers_listens_to_other_machines() {
 #[test]
 fn keys_that_cannot_be_used_are_refused_before_the_data_is_touched() {
     let folder = tempfile::tempdir().unwrap();
-    write(&folder.path().join("key.pem"), "no key\n");
+    let key = folder.path().join("key.pem");
+    write(&key, "no key\n");
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     for (settings, words) in [
         ("algorithm = \"RS256\"", "RS256 needs auth.keys"),
         ("keys = [\"key.pem\"]", "HS256 takes no auth.keys"),

@@ -11,6 +11,7 @@
 mod support;
 
 mod load;
+mod people;
 mod retries;
 
 use std::{collections::HashMap, sync::mpsc, thread};

@@ -12,7 +12,7 @@ PRESENT = {
 # Rules between two fields, between a field and its currency, and bytes, which JSON Schema does not count.
 RULES = re.compile(
     r"does not exist$"
-    r"|is no currency of ISO 4217$"
+    r"|(is no|must be a) currency of ISO 4217$"
     r"|has (no|more than the \d+) decimals"
     r"|is needed (beside|to compare prices)"
     r"|^a product in another currency has another price"

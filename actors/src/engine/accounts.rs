@@ -10,7 +10,7 @@ use stockade_domain::{
 
 use super::Engine;
 use crate::{
-    Error, OpenError,
+    Error,
     job::Job,
     lane::CATALOGUE_LANE,
     token::{self, RefreshToken, Secret},
@@ -274,20 +274,6 @@ impl Engine {
                 let reference = public.and_then(|public| public.reference.clone());
                 Some(Cow::Owned(Details { reference, ..personal }))
             }
-        }
-    }
-
-    /// A secret of the data directory by its name, made when there is none yet and the same ever after: the keys that tokens are
-    /// signed with. An engine without a data directory makes it anew each time. Blocks on the disk.
-    ///
-    /// # Errors
-    /// It can be neither read nor written.
-    #[doc = include_str!("../../docs/secret.md")]
-    pub fn secret(&self, name: &str, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, OpenError> {
-        let threads = self.inner.threads.lock();
-        match threads.as_ref().and_then(|threads| threads.directory.as_ref()) {
-            Some(directory) => Ok(directory.secret(name, make)?),
-            None => Ok(make()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod history;
 mod open;
 mod queries;
 mod run;
+mod secrets;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -233,8 +233,10 @@ pub(crate) async fn erase(
 ) -> Result<HttpResponse, Problem> {
     let now = find(&acting, caller, *id)?;
     Params::of(&req).finish()?;
-    if !now.is_erased() {
-        let expected = Expected::of(&req, None);
+    let expected = Expected::of(&req, None);
+    if now.is_erased() {
+        expected.check(now.version)?;
+    } else {
         let version = expected.version(now.version);
         acting.erase_account(now.id, version).await.map_err(refused(&expected))?;
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use stockade_actors::Engine;
-use stockade_domain::account::{Account, PersonalChange, Role};
+use stockade_domain::account::{Account, AccountId, PersonalChange, Role};
 use utoipa::ToSchema;
 
 use super::{AccountView, RoleBody, done, person, prove, refused};
@@ -14,6 +14,7 @@ use crate::{
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly},
+    first_password,
     openapi::{
         answers::{Changed, Conflict, IfMatch, NoAccount, One, WrongCredentials},
         kinds,
@@ -72,7 +73,7 @@ pub(crate) struct PasswordBody {
     examples(json!({"id": null, "username": "local", "role": "admin"}))
 )]
 pub(crate) struct Stranger<'a> {
-    #[schema(value_type = ())]
+    #[schema(value_type = kinds::NoId)]
     id: Option<u64>,
     username: &'a str,
     #[schema(value_type = RoleBody)]
@@ -154,11 +155,16 @@ pub(crate) async fn change_password(
 ) -> Result<HttpResponse, Problem> {
     let now = own(&acting, caller)?;
     let body = body.valid()?;
-    prove(&req, &state, acting.personal(&now).as_ref(), body.current_password).await?;
-    let password = state.passwords.hash("/new_password", body.new_password).await?;
+    let PasswordBody { current_password: old, new_password: new } = body;
+    prove(&req, &state, acting.personal(&now).as_ref(), old.clone()).await?;
+    let is_another = old.0 != new.0;
+    let password = state.passwords.hash("/new_password", new).await?;
     let change = PersonalChange { password: Some(password), ..PersonalChange::default() };
     // Of two who change it at once, the second proved a password that is none any more.
     let account = acting.change_account(now.id, Some(now.version), change).await;
     let account = account.map_err(refused(&Expected::Nothing))?;
+    if is_another && matches!(account.id, AccountId::Account(_)) {
+        first_password::was_changed(&acting, old).await;
+    }
     Ok(done(&req, &acting, &account))
 }

@@ -221,12 +221,63 @@ pub(crate) async fn logout(
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{http::StatusCode, rt::System, test::TestRequest};
+    use std::sync::atomic::Ordering;
+
+    use actix_web::{
+        FromRequest, HttpMessage,
+        dev::Payload,
+        http::{StatusCode, header::ContentType},
+        rt::System,
+        test::TestRequest,
+    };
     use stockade_actors::Engine;
     use stockade_domain::SessionId;
 
     use super::*;
-    use crate::{HttpConfig, hash_password, tokens::Tokens};
+    use crate::{HttpConfig, gate::Body, hash_password, tokens::Tokens};
+
+    /// Somebody with this address, and perhaps a password.
+    fn person(email: &str, password: Option<&str>) -> Personal {
+        let password = password.map(|password| hash_password(password).unwrap().into());
+        Personal { email: Some(email.into()), password, ..Personal::default() }
+    }
+
+    #[test]
+    fn whoever_is_refused_cost_one_comparison() {
+        let config = HttpConfig::default();
+        let engine = Engine::in_memory().unwrap();
+        let tokens = Tokens::open(&config.auth, &engine).unwrap();
+        let state = Shared::new(State::new(engine.clone(), &config, tokens));
+        System::new().block_on(async {
+            let register = |person| engine.register(Role::Customer, person);
+            register(person("ann@example.com", Some("a password"))).await.unwrap();
+            register(person("made-by-staff@example.com", None)).await.unwrap();
+            let gone = register(person("gone@example.com", Some("a password"))).await.unwrap();
+            engine.erase_account(gone.id, None).await.unwrap();
+            for (who, password) in [
+                ("ann@example.com", "another password"),
+                ("ann@example.com", ""),
+                ("nobody@example.com", "a password"),
+                ("made-by-staff@example.com", "a password"),
+                ("gone@example.com", "a password"),
+                ("", "a password"),
+            ] {
+                let before = state.passwords.compared.load(Ordering::Relaxed);
+                let body = serde_json::json!({ "username": who, "password": password });
+                let req = TestRequest::post()
+                    .insert_header(ContentType::json())
+                    .app_data(state.clone())
+                    .to_http_request();
+                req.extensions_mut().insert(Body(body.to_string().into()));
+                let body = Input::from_request(&req, &mut Payload::None).await.unwrap();
+                let refused = login(req, state.clone(), body).await.unwrap_err();
+                assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{who}");
+                let after = state.passwords.compared.load(Ordering::Relaxed);
+                assert_eq!(after - before, 1, "{who} with {password:?}");
+            }
+        });
+        engine.shutdown().unwrap();
+    }
 
     #[test]
     fn a_session_counts_only_if_its_password_still_does() {
@@ -235,14 +286,11 @@ mod tests {
         let tokens = Tokens::open(&config.auth, &engine).unwrap();
         let state = State::new(engine.clone(), &config, tokens);
         let req = TestRequest::default().to_http_request();
-        let hashed = |password| hash_password(password).unwrap();
         System::new().block_on(async {
-            let password = Some(hashed("old password").into());
-            let email = Some("ann@example.com".into());
-            let personal = Personal { email, password, ..Personal::default() };
-            let ann = engine.register(Role::Customer, personal).await.unwrap();
+            let ann = person("ann@example.com", Some("old password"));
+            let ann = engine.register(Role::Customer, ann).await.unwrap();
             let proved = engine.personal(&ann).unwrap();
-            let password = Some(hashed("new password"));
+            let password = Some(hash_password("new password").unwrap());
             let change = PersonalChange { password, ..PersonalChange::default() };
             engine.change_account(ann.id, None, change).await.unwrap();
 

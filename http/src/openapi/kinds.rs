@@ -145,6 +145,16 @@ kinds! {
         "examples": ["correct horse"],
     }
 
+    /// A price to compare with, as a plain decimal with up to the currency's decimals.
+    PriceBound {
+        "type": "string", "pattern": DECIMAL, "examples": ["12.50"],
+    }
+
+    /// Of whoever has no account.
+    NoId {
+        "type": "null", "examples": [null],
+    }
+
     /// Whoever asks: an account, or somebody who has none, such as a machine.
     Profile {
         "oneOf": [{"$ref": "#/components/schemas/Account"}, {"$ref": "#/components/schemas/Stranger"}],

@@ -1,7 +1,9 @@
 //! The keys that access tokens are signed with.
 
 use std::{
-    fs,
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -40,7 +42,15 @@ pub enum KeyError {
         /// Which.
         path: PathBuf,
         /// What the operating system says.
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// The file is the server's own, and others may use it.
+    #[error("{}: others may use this private key (mode {mode:03o}): chmod 600", path.display())]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
     },
     /// The file has no private key for the algorithm.
     #[error("{}: must be a private key for {algorithm}, as PKCS #8 in PEM: {reason}", path.display())]
@@ -113,7 +123,15 @@ impl Keys {
 impl Key {
     fn read(path: &Path, algorithm: Algorithm) -> Result<Self, KeyError> {
         let unreadable = |source| KeyError::Unreadable { path: path.into(), source };
-        let pem = fs::read(path).map_err(unreadable)?;
+        let mut file = File::open(path).map_err(unreadable)?;
+        let found = file.metadata().map_err(unreadable)?;
+        let mode = found.mode() & 0o777;
+        // As sshd does: what belongs to somebody else, such as a secret that is mounted for a group, is his business.
+        if mode & 0o077 != 0 && found.uid() == rustix::process::getuid().as_raw() {
+            return Err(KeyError::Exposed { path: path.into(), mode });
+        }
+        let mut pem = Vec::new();
+        file.read_to_end(&mut pem).map_err(unreadable)?;
         Self::from_pem(&pem, algorithm).map_err(|error| KeyError::Unfit {
             path: path.into(),
             algorithm: algorithm.name(),

@@ -111,6 +111,8 @@ fn who_is_erased_is_gone_and_his_orders_stay() {
         let gone = server.delete("/v1/customers/1");
         assert_eq!((gone.status, gone.text.as_str()), (204, ""));
     }
+    let stale = [("if-match", "\"1\"")];
+    server.send("DELETE", "/v1/customers/1", &stale, None).problem(412, "precondition_failed");
     let erased = server.get("/v1/customers/1");
     for personal in ["ann", "argon2"] {
         assert!(!erased.text.contains(personal), "{}", erased.text);

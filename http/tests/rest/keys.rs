@@ -1,6 +1,11 @@
 //! Keys, tokens of all sorts, and a server that asks for them.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
@@ -45,7 +50,13 @@ impl Keys {
         let path = self.0.path().join(name);
         let pem = ["-----BEGIN PRIVATE KEY-----", &lines.join("\n"), "-----END PRIVATE KEY-----"];
         fs::write(&path, pem.join("\n") + "\n").unwrap();
+        self.share(&path, 0o600);
         path
+    }
+
+    /// Who may use a file.
+    pub(crate) fn share(&self, path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 }
 

@@ -15,6 +15,7 @@ mod edge;
 mod encodings;
 mod errors;
 mod events;
+mod forged;
 mod holds;
 mod keys;
 mod lists;

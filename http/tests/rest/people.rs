@@ -158,15 +158,24 @@ fn a_wrong_password_and_nobody_read_the_same() {
     let ann = json!({ "email": "ann@example.com", "password": PASSWORD });
     server.post("/v1/register", ann.to_string()).is(201);
     server.post("/v1/customers", r#"{"email": "bob@example.com"}"#).is(201);
-    let words = |login: &str| {
-        let answer = sign_in(&server, login, "another one");
-        assert!(answer.header("www-authenticate").is_some_and(|how| how.starts_with("Bearer")));
-        answer.problem(401, "invalid_credentials")["detail"].clone()
+    let dan = json!({ "email": "dan@example.com", "password": PASSWORD });
+    let dan = server.post("/v1/register", dan.to_string()).is(201)["id"].to_string();
+    assert_eq!(server.delete(&format!("/v1/customers/{dan}")).status, 204);
+    let words = |login: &str, password: &str| {
+        let answer = sign_in(&server, login, password);
+        let challenge = answer.header("www-authenticate").unwrap().to_owned();
+        assert!(challenge.starts_with("Bearer"), "{challenge}");
+        let mut said = answer.problem(401, "invalid_credentials").clone();
+        said["request_id"] = Value::Null;
+        (said, challenge)
     };
-    let wrong = words("ann@example.com");
-    for nobody in ["bob@example.com", "carol@example.com", "", &"x".repeat(1_000)] {
-        assert_eq!(words(nobody), wrong, "{nobody}");
+    let wrong = words("ann@example.com", "another one");
+    let long = "x".repeat(1_000);
+    for nobody in ["bob@example.com", "carol@example.com", "dan@example.com", "", &long] {
+        assert_eq!(words(nobody, PASSWORD), wrong, "{nobody}");
     }
+    assert_eq!(words("ann@example.com", ""), wrong);
+    assert_eq!(words("ann@example.com", &long), wrong);
     let post = |body: Value| server.post("/v1/login", body.to_string());
     post(json!({ "password": PASSWORD })).refuses("invalid", "/email");
     post(json!({ "email": "a", "username": "a", "password": "p" })).refuses("invalid", "/username");

@@ -109,9 +109,12 @@ fn a_key_that_cannot_be_used_is_refused_before_anything_is_served() {
     let files = Keys::new();
     let (ed, rsa, junk) = (files.ed25519("ed"), files.rsa("rsa"), files.write("junk", b"nothing"));
     let missing = junk.with_file_name("missing");
-    let refused = |auth: Auth, words: &str| {
+    let with_keys = |auth: Auth| {
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let error = bind(&HttpConfig { auth, listen, ..HttpConfig::default() }).unwrap_err();
+        HttpConfig { auth, listen, ..HttpConfig::default() }
+    };
+    let refused = |auth: Auth, words: &str| {
+        let error = bind(&with_keys(auth)).unwrap_err();
         assert!(matches!(error, BindError::Key(_)), "{error}");
         assert!(error.to_string().contains(words), "{error}");
     };
@@ -121,6 +124,15 @@ fn a_key_that_cannot_be_used_is_refused_before_anything_is_served() {
     refused(signed(Algorithm::Rs256, &[&ed]), "must be a private key for RS256");
     refused(signed(Algorithm::Rs256, &[]), "RS256 needs auth.keys");
     refused(signed(Algorithm::Hs256, &[&ed]), "HS256 takes no auth.keys");
+    for mode in [0o640, 0o604, 0o620, 0o602, 0o777] {
+        files.share(&ed, mode);
+        let words = format!("ed: others may use this private key (mode {mode:03o})");
+        refused(signed(Algorithm::EdDsa, &[&ed]), &words);
+    }
+    for mode in [0o600, 0o400] {
+        files.share(&ed, mode);
+        bind(&with_keys(signed(Algorithm::EdDsa, &[&ed]))).unwrap();
+    }
 }
 
 #[test]

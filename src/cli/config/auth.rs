@@ -1,6 +1,6 @@
 //! The settings of who may call: `[auth]`.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use stockade::{
     domain::limits::SESSION_TTL_MS_MAX,
@@ -9,7 +9,7 @@ use stockade::{
 
 use super::{
     http::{shown, texts},
-    settings::{Setting, Value, assign, number, one_of, quoted},
+    settings::{Setting, Settings, Value, assign, number, one_of, quoted},
 };
 
 /// The longest that an access token is good: it ends with its session anyway, but not every server that reads it knows sessions.
@@ -42,7 +42,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "auth.keys",
-        about: "files with private keys (PKCS #8, PEM): the first signs, all verify",
+        about: "files with private keys (PKCS #8, PEM) that nobody else may read: the first signs, all verify; relative to this file",
         set: |settings, value| {
             let files = texts(value).ok_or_else(|| "must be files".to_owned());
             let files = files.map(|files| files.into_iter().map(Into::into).collect());
@@ -96,6 +96,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |_| None,
     },
 ];
+
+/// Files that a configuration file names are named from where it lies, wherever the server is started; those of the environment
+/// from where it is started.
+pub(super) fn find_keys_beside(settings: &mut Settings, file: &Path) {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    for key in &mut settings.http.auth.keys {
+        *key = folder.join(&*key);
+    }
+}
 
 fn name_of<T: Copy + PartialEq>(value: T, names: &[(&str, T)]) -> Option<String> {
     names.iter().find(|(_, named)| *named == value).map(|(name, _)| quoted(name))

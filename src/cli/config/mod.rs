@@ -96,7 +96,12 @@ impl Settings {
                 false => value.to_string(),
             };
             Failure::usage(format!("{place}: {name} is {given}, {wanted}"))
-        })
+        })?;
+        #[cfg(feature = "http")]
+        if let (Place::File(file, _), "auth.keys") = (&place, name.as_str()) {
+            auth::find_keys_beside(self, file);
+        }
+        Ok(())
     }
 
     /// What `stockade config` prints: it can be read again.

@@ -8,7 +8,7 @@ use futures_executor::block_on;
 use stockade::{
     Engine,
     domain::account::{Account, Personal, PersonalChange, Role},
-    http::{Auth, Tokens, hash_password},
+    http::{Auth, Tokens, forget_first_password, hash_password},
 };
 
 use super::{
@@ -85,6 +85,7 @@ impl Accounts for Directory {
         let password = Some(hash(&password)?);
         let change = PersonalChange { password, ..PersonalChange::default() };
         let changed = block_on(self.engine.change_account(account.id, None, change))?;
+        forget_first_password(&self.engine)?;
         Ok(self.show(&changed))
     }
 

@@ -60,4 +60,9 @@ fn secrets_are_nobody_elses() {
         |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(directory.secrets()), 0o700);
     assert_eq!(mode(directory.secrets().join("key")), 0o600);
+    for _ in 0..2 {
+        directory.remove_secret("key").unwrap();
+        assert_eq!(directory.read_secret("key").unwrap(), None);
+    }
+    assert!(directory.read_secret("other").unwrap().is_some());
 }
