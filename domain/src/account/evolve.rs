@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, Role, Session};
+use super::{Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, Role, Session, place};
 
 impl Accounts {
     /// Moves the state by what happened.
@@ -65,15 +65,15 @@ impl Accounts {
             AccountId::Customer(_) => &mut self.customers,
             AccountId::Account(_) => &mut self.accounts,
         };
-        let index = account.id.number() as usize - 1;
-        if index == things.len() {
-            things.push(account.clone());
-        } else {
-            let before = std::mem::replace(&mut things[index], account.clone());
-            for login in before.logins() {
-                self.logins.remove(&login);
+        match place(things, account.id.number()) {
+            Err(end) => things.insert(end, account.clone()),
+            Ok(index) => {
+                let before = std::mem::replace(&mut things[index], account.clone());
+                for login in before.logins() {
+                    self.logins.remove(&login);
+                }
+                self.admins -= usize::from(is_admin(&before));
             }
-            self.admins -= usize::from(is_admin(&before));
         }
         self.logins.extend(account.logins().map(|login| (login, account.id)));
         self.admins += usize::from(is_admin(account));

@@ -23,6 +23,33 @@ fn each_kind_is_numbered_from_one() {
 }
 
 #[test]
+fn whoever_is_named_before_he_is_there_is_nobody_later() {
+    let customer = |key, above| C::Register {
+        role: Role::Customer,
+        key: KeySlot(key),
+        above,
+        identity: identity(Some(key as u8), None),
+    };
+    let world = world().and(customer(4, 1)).and(customer(5, 900)).and(customer(6, 7));
+    let accounts = world.state();
+    let ids = |after| accounts.customers_after(after).map(|known| known.id.number());
+    assert_eq!(ids(0).collect::<Vec<_>>(), [1, 2, 3, 901, 902]);
+    assert_eq!(ids(3).collect::<Vec<_>>(), [901, 902]);
+    assert_eq!(ids(901).chain(ids(u64::MAX)).collect::<Vec<_>>(), [902]);
+    let customer = |id| accounts.get(AccountId::Customer(CustomerId(id)));
+    assert_eq!(customer(901).unwrap().key, KeySlot(5));
+    assert!(customer(4).is_none() && customer(900).is_none() && customer(0).is_none());
+    let staff = C::Register {
+        role: Role::Staff,
+        key: KeySlot(7),
+        above: 900,
+        identity: identity(Some(7), None),
+    };
+    let accounts = world.when(staff).granted();
+    assert_eq!(accounts.accounts_after(1).next().unwrap().id, AccountId::Account(2));
+}
+
+#[test]
 fn a_login_belongs_to_one_account_of_any_kind() {
     let world = world();
     world.when(register(Role::Staff, 4, identity(Some(1), None))).refused(Refusal::EmailTaken);
