@@ -24,6 +24,7 @@ use crate::{
     problem::{Code, Problem},
     replay,
     state::{Shared, State},
+    tokens::Proof,
 };
 
 /// What an answer says to whom it refuses (RFC 6750).
@@ -139,12 +140,16 @@ fn caller(req: &HttpRequest, state: &State) -> Result<Caller, Problem> {
     }
 }
 
-/// Whether an account is what its token says, and signed in. A token is good no longer than that.
+/// Whether an account is what its token says, and what let it in still does. A token is good no longer than that.
 fn is_still(state: &State, caller: Caller) -> bool {
-    let Caller::Account { id, role, session } = caller else { return true };
+    let Caller::Account { id, role, proof } = caller else { return true };
     let account = state.engine.account(id);
+    let now = match proof {
+        Proof::Session(session, _) => state.engine.session(id, session).map(Proof::from),
+        Proof::Login(_) => state.engine.login_version(id).map(Proof::from),
+    };
     account.is_some_and(|account| account.role == role && !account.is_erased())
-        && session.is_none_or(|session| state.engine.session(id, session).is_some())
+        && now == Some(proof)
 }
 
 /// The token of a header.

@@ -77,4 +77,4 @@ pub use openapi::openapi;
 pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, PasswordError, generate_password, hash_password};
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
-pub use tokens::{KeyError, Tokens};
+pub use tokens::{KeyError, Proof, Tokens};

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::{Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, Role, Session, place};
+use super::{
+    Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, LoginVersion, Role, Session, place,
+};
 
 impl Accounts {
     /// Moves the state by what happened.
@@ -9,9 +11,12 @@ impl Accounts {
         match event {
             AccountEvent::Registered(account)
             | AccountEvent::Updated(account)
-            | AccountEvent::PasswordChanged(account)
-            | AccountEvent::RoleChanged(account)
             | AccountEvent::Erased(account) => self.put(account),
+            AccountEvent::PasswordChanged(account) | AccountEvent::RoleChanged(account) => {
+                self.put(account);
+                let (version, since) = (account.version, account.updated_at);
+                self.login_versions.insert(account.id, LoginVersion { version, since });
+            }
             AccountEvent::SessionOpened { account, session } => {
                 let sessions = self.sessions.entry(*account).or_default();
                 sessions.retain(|known| known.expires_at > session.opened_at);
@@ -44,10 +49,18 @@ impl Accounts {
         }
     }
 
-    /// Puts back an account and its sessions, in the order of ids.
+    /// Puts back an account, by which login it is proved, and its sessions, in the order of ids.
     #[doc = include_str!("../../docs/restore_account.md")]
-    pub fn restore_account(&mut self, account: &Arc<Account>, sessions: Vec<Session>) {
+    pub fn restore_account(
+        &mut self,
+        account: &Arc<Account>,
+        login: LoginVersion,
+        sessions: Vec<Session>,
+    ) {
         self.put(account);
+        if login.version > 1 {
+            self.login_versions.insert(account.id, login);
+        }
         if !sessions.is_empty() {
             self.sessions.insert(account.id, sessions);
         }

@@ -124,6 +124,17 @@ pub struct ApiKey {
     pub created_at: Timestamp,
 }
 
+/// By which login an account is proved: it is another one after every change of its password or role, also where ids are given out
+/// again because a backup was put back.
+#[doc = include_str!("../../docs/login_version.md")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LoginVersion {
+    /// The account's version by its last change of that kind.
+    pub version: u32,
+    /// When that was.
+    pub since: Timestamp,
+}
+
 /// Why sessions ended before their time.
 #[doc = include_str!("../../docs/revoked.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -216,6 +227,8 @@ pub struct Accounts {
     accounts: Vec<Arc<Account>>,
     /// E-mail addresses and usernames alike: the one has an @, the other has none.
     logins: FxHashMap<Fingerprint, AccountId>,
+    /// Of accounts whose password or role has changed.
+    login_versions: FxHashMap<AccountId, LoginVersion>,
     /// By account, oldest first.
     sessions: FxHashMap<AccountId, Vec<Session>>,
     api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
@@ -335,6 +348,14 @@ impl Accounts {
     #[must_use]
     pub fn by_login(&self, login: Fingerprint) -> Option<&Arc<Account>> {
         self.logins.get(&login).and_then(|id| self.get(*id))
+    }
+
+    /// By which login an account is proved now.
+    #[doc = include_str!("../../docs/login_version_of.md")]
+    #[must_use]
+    pub fn login_version(&self, id: AccountId) -> Option<LoginVersion> {
+        let first = |account: &Arc<Account>| LoginVersion { version: 1, since: account.created_at };
+        self.login_versions.get(&id).copied().or_else(|| self.get(id).map(first))
     }
 
     pub(crate) fn login_count(&self) -> usize {

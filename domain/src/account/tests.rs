@@ -4,8 +4,8 @@ mod property;
 mod sessions;
 
 use super::{
-    AccountCommand, AccountEvent, AccountId, Accounts, Fingerprint, Identity, Revoked, Role,
-    Sealed, TokenHash,
+    AccountCommand, AccountEvent, AccountId, Accounts, Fingerprint, Identity, LoginVersion,
+    Revoked, Role, Sealed, TokenHash,
 };
 use crate::{
     CustomerId, KeySlot, Refusal, SessionId, Timestamp,

@@ -20,6 +20,7 @@ use crate::{
     problem::Problem,
     refusals::{locating, plain},
     state::{Shared, State},
+    tokens::Proof,
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -194,7 +195,7 @@ fn tokens(state: &State, signed_in: &SignedIn) -> HttpResponse {
     let SignedIn { account, session, refresh_token } = signed_in;
     let (now, ttl) = (state.engine.now(), state.auth.access_ttl);
     answer::ok(&TokensView {
-        access_token: state.tokens.issue(account.id, account.role, Some(session.id), now, ttl),
+        access_token: state.tokens.issue(account.id, account.role, (*session).into(), now, ttl),
         token_type: "Bearer",
         expires_in: ttl.as_secs(),
         refresh_token,
@@ -213,7 +214,7 @@ pub(crate) async fn logout(
     body: Input<NoBody>,
 ) -> Result<HttpResponse, Problem> {
     let NoBody {} = body.valid()?;
-    if let Caller::Account { id, session: Some(session), .. } = caller {
+    if let Caller::Account { id, proof: Proof::Session(session, _), .. } = caller {
         state.engine.revoke_session(id, session).await?;
     }
     Ok(answer::nothing())

@@ -161,3 +161,21 @@ fn api_keys_come_and_go_and_are_never_numbered_twice() {
     full.when(key("one too many")).invalid("name");
     full.and(revoke(2)).when(key("again")).granted();
 }
+
+#[test]
+fn a_login_is_another_one_after_its_password_or_role_changed() {
+    let login = |world: &Given<Accounts>| world.state().login_version(ANN).unwrap();
+    let world = world();
+    let first = login(&world);
+    assert_eq!(first, LoginVersion { version: 1, since: NOW });
+    let renamed = world.and(change(ANN, identity(Some(11), Some(101)))).and(open(ANN, 1));
+    assert_eq!(login(&renamed), first, "another name is the same login");
+    let password =
+        C::Change { id: ANN, expected: None, identity: identity(Some(1), None), password: true };
+    let changed = renamed.and(password);
+    assert_eq!(login(&changed).version, 3);
+    let back = changed.and(set_role(ANN, Role::Staff)).and(set_role(ANN, Role::Customer));
+    assert_eq!(login(&back).version, 5, "the same role again is not the same login");
+    assert_eq!(back.state().login_version(BOB), Some(first));
+    assert_eq!(back.state().login_version(AccountId::Account(9)), None);
+}
