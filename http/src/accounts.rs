@@ -142,13 +142,15 @@ async fn prove(
     let limits = state.limits.as_ref().zip(address);
     limits.map_or(Ok(()), |(limits, address)| limits.check_login(address))?;
     let hash = person.and_then(|person| person.password.clone());
-    match state.passwords.check(password, hash).await? {
-        Checked::Wrong => {
-            if let Some((limits, address)) = limits {
-                limits.login_failed(address);
-            }
-            Err(wrong())
-        }
+    let checked = state.passwords.check(password, hash).await;
+    // Whoever stops waiting is not known to have been right.
+    if let (Some((limits, address)), Err(_) | Ok(Checked::Right | Checked::Outdated(_))) =
+        (limits, &checked)
+    {
+        limits.login_did_not_fail(address);
+    }
+    match checked? {
+        Checked::Wrong => Err(wrong()),
         right => Ok(right),
     }
 }

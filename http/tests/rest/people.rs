@@ -308,6 +308,25 @@ fn whoever_guesses_passwords_must_wait() {
 }
 
 #[test]
+fn whoever_guesses_many_passwords_at_once_must_wait_too() {
+    let limits = RateLimits { failed_logins_per_minute: 2, ..RateLimits::default() };
+    let server = Server::with(HttpConfig {
+        auth: Auth { mode: AuthMode::Jwt, ..Auth::default() },
+        rate_limits: Some(limits),
+        ..HttpConfig::default()
+    });
+    Person::registers(&server, "ann@example.com");
+    let guess = || sign_in(&server, "ann@example.com", "a guess").status;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..12).map(|_| scope.spawn(guess)).collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    let looked_at = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(looked_at, 2, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
+}
+
+#[test]
 fn without_authentication_everybody_is_the_local_admin() {
     let server = Server::start();
     let local = json!({ "id": null, "username": "local", "role": "admin" });
