@@ -106,16 +106,18 @@ where
 fn admit(req: &HttpRequest, who: Access) -> Result<Caller, Problem> {
     let state = req.app_data::<Shared>().expect("every route has the state");
     let caller = match who {
-        Access::Anybody => Caller::Anonymous,
-        _ => caller(req, state)?,
+        Access::Anybody => Ok(Caller::Anonymous),
+        _ => caller(req, state),
     };
+    // Who is refused has asked, too; whoever shows a token that is no good is somebody at his address.
+    check_rate(req, state, *caller.as_ref().unwrap_or(&Caller::Anonymous))?;
+    let caller = caller?;
     if !caller.may(who) {
         return Err(match caller {
             Caller::Anonymous => nobody(),
             _ => forbidden(who),
         });
     }
-    check_rate(req, state, caller)?;
     Ok(caller)
 }
 
