@@ -131,12 +131,13 @@ fn refused(expected: &Expected) -> impl FnOnce(Error) -> Problem {
     }
 }
 
-/// Compares a password with that of a person, as often as an address may be wrong about one.
+/// Compares a password with that of a person, as often as an address may be wrong about one. `wrong` is what whoever is wrong reads.
 async fn prove(
     req: &HttpRequest,
     state: &State,
     person: Option<&Personal>,
     password: Password,
+    wrong: fn() -> Problem,
 ) -> Result<Checked, Problem> {
     let address = client::address(req, &state.trusted_proxies);
     let limits = state.limits.as_ref().zip(address);

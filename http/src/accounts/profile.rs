@@ -15,11 +15,11 @@ use crate::{
     extract::Input,
     fields::{Patch, ReadOnly},
     openapi::{
-        answers::{Changed, Conflict, IfMatch, NoAccount, One, WrongCredentials},
+        answers::{Changed, Conflict, IfMatch, NoAccount, One},
         kinds,
     },
     passwords::Password,
-    problem::{Code, Problem},
+    problem::{Code, Fault, Problem},
     query::Params,
     state::Shared,
 };
@@ -139,11 +139,17 @@ pub(crate) async fn patch_profile(
     Ok(done(&req, &acting, &account))
 }
 
+/// Who he is is known by his token; a 401 would tell his client that it is not.
+fn not_the_current() -> Problem {
+    let (code, detail) = (Code::InvalidCredentials, "is not the password of this account");
+    Problem::unprocessable(code, vec![Fault::body("/current_password", code, detail)])
+}
+
 /// `POST /profile/password`: another password. It ends all sessions, the caller's too.
 #[utoipa::path(
     post, path = "/profile/password", tag = "profile",
     request_body = PasswordBody,
-    responses(Changed<AccountView>, Conflict, NoAccount, WrongCredentials),
+    responses(Changed<AccountView>, Conflict, NoAccount),
 )]
 pub(crate) async fn change_password(
     req: HttpRequest,
@@ -154,7 +160,8 @@ pub(crate) async fn change_password(
 ) -> Result<HttpResponse, Problem> {
     let now = own(&acting, caller)?;
     let body = body.valid()?;
-    prove(&req, &state, acting.personal(&now).as_ref(), body.current_password).await?;
+    let person = acting.personal(&now);
+    prove(&req, &state, person.as_ref(), body.current_password, not_the_current).await?;
     let password = state.passwords.hash("/new_password", body.new_password).await?;
     let change = PersonalChange { password: Some(password), ..PersonalChange::default() };
     // Of two who change it at once, the second proved a password that is none any more.

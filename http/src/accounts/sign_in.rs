@@ -138,7 +138,7 @@ pub(crate) async fn login(
     };
     let account = state.engine.account_by_login(&login);
     let person = account.as_ref().and_then(|account| state.engine.personal(account));
-    let checked = prove(&req, &state, person.as_ref(), password.clone()).await?;
+    let checked = prove(&req, &state, person.as_ref(), password.clone(), wrong).await?;
     let (Some(account), Some(person)) = (account, person) else { return Err(wrong()) };
     let signed_in = open(&req, &state, &account, &person, password).await?;
     if let Checked::Outdated(rehashed) = checked {
@@ -167,7 +167,7 @@ async fn open(
     if now.as_ref().is_some_and(|now| now.password == proved.password) {
         return Ok(signed_in);
     }
-    match prove(req, state, now.as_ref(), password).await {
+    match prove(req, state, now.as_ref(), password, wrong).await {
         Ok(_) => Ok(signed_in),
         Err(problem) => {
             engine.revoke_session(account.id, signed_in.session.id).await?;

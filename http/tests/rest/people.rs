@@ -254,7 +254,8 @@ fn another_password_ends_every_session() {
         let body = json!({ "current_password": current, "new_password": new });
         ann.send("POST", "/v1/profile/password", &body)
     };
-    change("not the one", "a new password").problem(401, "invalid_credentials");
+    change("not the one", "a new password").refuses("invalid_credentials", "/current_password");
+    ann.get("/v1/profile").is(200);
     change(PASSWORD, "short").refuses("invalid", "/new_password");
     assert_eq!(change(PASSWORD, "a new password").is(200)["version"], 2);
     for person in [&ann, &there] {
