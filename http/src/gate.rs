@@ -1,8 +1,9 @@
 //! The gate before every handler: what is decided about a request once its route is known, and before its content is looked at.
 //!
-//! The order is the contract's: the route and its method were found (404, 405), the body is read within its bounds (413, 408), the
-//! caller is admitted (401, 403, 429), the handler's own arguments are made of it (415, 400), and what was answered before is
-//! answered again. Only then the handler runs. What every answer to a write says is added behind it.
+//! The order is the contract's: the route and its method were found (404, 405), the announced length is within the bound (413), the
+//! caller is admitted (401, 403, 429), the body is read within its bounds (413, 408, 503), the handler's own arguments are made of
+//! it (415, 400), and what was answered before is answered again. Only then the handler runs. What every answer to a write says is
+//! added behind it. Of whoever is refused nothing is kept: his body is passed over.
 
 use std::marker::PhantomData;
 
@@ -75,15 +76,23 @@ where
         let (handler, who) = (self.handler.clone(), self.who);
         Box::pin(async move {
             let is_read = matches!(*req.method(), Method::GET | Method::HEAD);
+            let mut payload = payload.into_inner();
             if !is_read {
-                let body = extract::read(&req, payload.into_inner()).await?;
-                req.extensions_mut().insert(Body(body));
+                extract::check_length(&req)?;
             }
-            let caller = admit(&req, who)?;
+            let caller = match admit(&req, who) {
+                Ok(caller) => caller,
+                Err(refused) => return Err(extract::skip(&req, payload, refused).await.into()),
+            };
             req.extensions_mut().insert(caller);
-            if is_read {
+            let _room = if is_read {
                 position::wait(&req).await?;
-            }
+                None
+            } else {
+                let (body, room) = extract::read(&req, &mut payload).await?;
+                req.extensions_mut().insert(Body(body));
+                room
+            };
             let args = Args::from_request(&req, &mut Payload::None).await.map_err(Into::into)?;
             req.extensions_mut().remove::<Body>();
             let answer = match command::check_key(&req) {
