@@ -196,7 +196,7 @@ fn a_token_is_nobodys_where_its_ids_are_given_out_again() {
             let person = Personal { email: Some(email.into()), password, ..Personal::default() };
             let person = block_on(server.engine.register(Role::Customer, person)).unwrap();
             let body = json!({ "email": email, "password": "a long password" });
-            let signed_in = server.post("/v1/login", &body.to_string()).is(200);
+            let signed_in = server.post("/v1/login", body.to_string()).is(200);
             let of_session = signed_in["access_token"].as_str().unwrap().to_owned();
             (person.id, [of_session, token(server, &auth, &person)])
         });
