@@ -162,6 +162,8 @@ fn a_token_without_a_session_ends_with_its_password_and_its_role() {
     let files = Keys::new();
     let auth = signed(Algorithm::EdDsa, &[&files.ed25519("key")]);
     let server = keys::server(&auth);
+    // Somebody stays admin.
+    account(&server, Role::Admin);
     let kim = account(&server, Role::Staff);
     let made = || token(&server, &auth, &server.engine.account(kim.id).unwrap());
     let status = |token: &str| server.as_bearer(token, "GET", "/v1/stock", None).status;
