@@ -28,8 +28,9 @@ enum Kind {
     Products = b'p',
     Shops = b'S',
     Warehouses = b'W',
-    Customers = b'c',
-    Accounts = b'U',
+    /// With the versions of their logins, as the next. Pages without were `c` and `U`.
+    Customers = b'P',
+    Accounts = b'V',
     /// The steps of the clock: one page.
     Clock = b'C',
     /// API keys and counts: one page.

@@ -3,7 +3,8 @@
 //! Expiry cannot be undone, so a wall clock that jumps must not expire a shop's orders. Engine time runs by the monotonic
 //! clock and follows the wall clock within a limit; it never goes back. A larger step freezes expiry: engine time keeps running
 //! as it was until the step has lasted, or somebody confirms it. At a start the wall clock is ahead by as long as the engine was
-//! down; time is right from the first moment then, but a long way ahead freezes expiry just the same.
+//! down; time is right from the first moment then, but a long way ahead freezes expiry just the same, and counts as a step: a
+//! clock that was put right meanwhile looks no other.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},

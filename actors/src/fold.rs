@@ -147,7 +147,8 @@ impl Fold {
     fn observe(&mut self, sequence: Sequence, time_ms: u64, event: &Event) {
         match event {
             Event::Origin(Origin { key: Some(key), .. }) => {
-                self.shared.keys.done(key, sequence, time_ms);
+                let clock = self.shared.read.clock.lock();
+                self.shared.keys.done(key, sequence, time_ms, &clock);
             }
             Event::Order(OrderEvent::Placed(placed)) => {
                 self.dues.push((placed.payment_deadline(), Owner::order(placed.id)));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashSet;
-use stockade_domain::{IdempotencyKey, Sequence, Timestamp};
+use stockade_domain::{ClockSteps, IdempotencyKey, Sequence};
 
 use crate::Error;
 use done::Done;
@@ -45,8 +45,8 @@ impl Keys {
     }
 
     /// Takes a key for work that is about to be sent.
-    fn begin(&self, key: IdempotencyKey, now: Timestamp, read: &ReadKey<'_>) -> Result<(), Error> {
-        self.ask(key, now, read, |state| {
+    fn begin(&self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<(), Error> {
+        self.ask(key, read, |state| {
             state.in_flight.insert(key.key);
         })
     }
@@ -55,19 +55,13 @@ impl Keys {
     ///
     /// # Errors
     /// It is in flight, or its effect is there.
-    pub(crate) fn look(
-        &self,
-        key: IdempotencyKey,
-        now: Timestamp,
-        read: &ReadKey<'_>,
-    ) -> Result<(), Error> {
-        self.ask(key, now, read, |_| ())
+    pub(crate) fn look(&self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<(), Error> {
+        self.ask(key, read, |_| ())
     }
 
     fn ask(
         &self,
         key: IdempotencyKey,
-        now: Timestamp,
         read: &ReadKey<'_>,
         when_free: impl FnOnce(&mut State),
     ) -> Result<(), Error> {
@@ -78,7 +72,6 @@ impl Keys {
                 if state.in_flight.contains(&key.key) {
                     return Err(Error::InProgress);
                 }
-                state.done.forget(now.0);
                 let Some(at) = state.done.find(&key.key, &others) else {
                     when_free(&mut state);
                     return Ok(());
@@ -94,9 +87,18 @@ impl Keys {
         }
     }
 
-    /// Remembers the key of a decision that is committed.
-    pub(crate) fn done(&self, key: &IdempotencyKey, at: Sequence, time_ms: u64) {
-        self.0.lock().done.add(&key.key, at, time_ms);
+    /// Remembers the key of a decision that is committed, and forgets those whose time is up. Nobody else forgets: only whoever
+    /// follows the journal knows every step that the clock made before its time.
+    pub(crate) fn done(
+        &self,
+        key: &IdempotencyKey,
+        at: Sequence,
+        time_ms: u64,
+        clock: &ClockSteps,
+    ) {
+        let mut state = self.0.lock();
+        state.done.forget(time_ms, clock);
+        state.done.add(&key.key, at, time_ms);
     }
 
     /// The pages that changed since this was last asked.
@@ -130,13 +132,8 @@ impl InFlight {
     ///
     /// # Errors
     /// It is in flight already, or its effect is there.
-    pub(crate) fn begin(
-        &mut self,
-        key: IdempotencyKey,
-        now: Timestamp,
-        read: &ReadKey<'_>,
-    ) -> Result<(), Error> {
-        self.keys.begin(key, now, read)?;
+    pub(crate) fn begin(&mut self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<(), Error> {
+        self.keys.begin(key, read)?;
         self.held.push(key.key);
         Ok(())
     }

@@ -148,7 +148,7 @@ fn granted(mut accounts: Accounts, command: AccountCommand) -> Accounts {
 
 /// Ann, a customer with login 1, and the admin with login 2.
 fn accounts() -> Accounts {
-    let register = |role, key, login| AccountCommand::Register { role, key: KeySlot(key), identity: person(login) };
+    let register = |role, key, login| AccountCommand::Register { role, key: KeySlot(key), above: 0, identity: person(login) };
     let accounts = granted(Accounts::default(), register(Role::Customer, 1, 1));
     granted(accounts, register(Role::Admin, 2, 2))
 }

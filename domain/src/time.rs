@@ -30,19 +30,19 @@ impl Timestamp {
 
 /// What engine time did that cannot be seen in any single moment.
 ///
-/// A clock that jumps a long way freezes expiry. What is set meanwhile is set by a time that is behind by what nobody knows yet;
-/// when the step is believed, it is known.
+/// A clock that jumps a long way freezes expiry, until the step is believed. Nobody can say since when the clock had been wrong, if
+/// it was: nothing may come early by the step, whenever it was set.
 #[doc = include_str!("../docs/clock_event.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClockEvent {
-    /// The wall clock was seen a long way off. Whatever was set since `from` may be set by a time that is behind.
+    /// The wall clock was seen a long way off.
     Frozen {
         /// The last moment at which the clocks agreed.
         from: Timestamp,
     },
     /// The wall clock is believed: engine time went from `before` to `after` at once.
     Believed {
-        /// Since when it may have been behind.
+        /// The last moment at which the clocks agreed.
         from: Timestamp,
         /// The last moment of the time that was behind.
         before: Timestamp,
@@ -51,13 +51,17 @@ pub enum ClockEvent {
     },
 }
 
-/// The steps that engine time made, as far as a deadline that is still to come may depend on them.
+/// The steps that engine time made, as far as a deadline that is still to come may depend on them. A stop that was longer than
+/// the clock may jump is one too: a clock that was put right meanwhile looks the same.
 #[doc = include_str!("../docs/clock_steps.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSteps {
     frozen_from: Option<Timestamp>,
-    steps: Vec<(Timestamp, Timestamp, Timestamp)>,
+    steps: Vec<Step>,
 }
+
+/// When the clocks last agreed, and the moments before and after time moved.
+type Step = (Timestamp, Timestamp, Timestamp);
 
 impl ClockSteps {
     /// Follows one event.
@@ -67,7 +71,9 @@ impl ClockSteps {
             ClockEvent::Frozen { from } => self.frozen_from = Some(from),
             ClockEvent::Believed { from, before, after } => {
                 self.frozen_from = None;
-                let longest = PAYMENT_DEADLINE_MS_MAX.max(HOLD_TTL_MS_MAX);
+                // A deadline that depends on one step may have been put off by all of them.
+                let steps_ms: u64 = self.steps.iter().map(missing).sum();
+                let longest = PAYMENT_DEADLINE_MS_MAX.max(HOLD_TTL_MS_MAX) + steps_ms;
                 self.steps.retain(|(.., after)| after.plus_ms(longest) > before);
                 if self.steps.len() == CLOCK_STEPS_MAX {
                     self.steps.remove(0);
@@ -84,18 +90,22 @@ impl ClockSteps {
         self.frozen_from
     }
 
-    /// When something is due that was set at `set_at` to be due at `due`: later by every step that time made in between and that
-    /// was missing when it was set. Never earlier than `due`.
+    /// When something is due that was set at `set_at` to be due at `due`: later by every step that time made in between, so that it
+    /// has all of its time by a clock that runs. Never earlier than `due`.
     #[doc = include_str!("../docs/clock_due.md")]
     #[must_use]
     pub fn due(&self, set_at: Timestamp, due: Timestamp) -> Timestamp {
-        let behind = |(from, before, _): &&(Timestamp, Timestamp, Timestamp)| {
-            (*from..=*before).contains(&set_at) && due > *before
-        };
-        let missing =
-            |(_, before, after): &(Timestamp, Timestamp, Timestamp)| after.ms_since(*before);
-        due.plus_ms(self.steps.iter().filter(behind).map(missing).sum())
+        self.steps.iter().fold(due, |due, step| {
+            let (_, before, _) = *step;
+            let is_between = set_at <= before && before < due;
+            if is_between { due.plus_ms(missing(step)) } else { due }
+        })
     }
+}
+
+/// By how much time went on at once.
+fn missing((_, before, after): &Step) -> u64 {
+    after.ms_since(*before)
 }
 
 #[cfg(test)]
@@ -115,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_by_a_clock_that_was_behind_is_due_later_by_the_step() {
+    fn what_was_set_before_a_step_is_due_later_by_it() {
         let mut steps = ClockSteps::default();
         steps.evolve(&ClockEvent::Frozen { from: Timestamp(1_000) });
         assert_eq!(steps.frozen_from(), Some(Timestamp(1_000)));
@@ -123,9 +133,19 @@ mod tests {
         assert_eq!(steps.frozen_from(), None);
         assert_eq!(due(&steps, 1_000, 2_000), 9_500, "set while it was behind");
         assert_eq!(due(&steps, 1_500, 2_000), 9_500, "in its last moment");
-        assert_eq!(due(&steps, 999, 2_000), 2_000, "set while it was right");
+        assert_eq!(due(&steps, 999, 2_000), 9_500, "set before it was seen to be behind");
         assert_eq!(due(&steps, 9_000, 9_100), 9_100, "set when it was right again");
         assert_eq!(due(&steps, 1_100, 1_400), 1_400, "its time had passed before the step");
+    }
+
+    #[test]
+    fn what_one_step_put_off_may_be_put_off_by_the_next() {
+        let mut steps = ClockSteps::default();
+        steps.evolve(&believed(1_000, 1_000, 5_000));
+        steps.evolve(&believed(6_000, 6_000, 7_000));
+        assert_eq!(due(&steps, 900, 2_500), 2_500 + 4_000 + 1_000);
+        assert_eq!(due(&steps, 900, 1_500), 1_500 + 4_000, "it was due before the second");
+        assert_eq!(due(&steps, 5_500, 6_500), 7_500);
     }
 
     #[test]

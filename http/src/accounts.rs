@@ -136,12 +136,13 @@ fn refused(expected: &Expected) -> impl FnOnce(Error) -> Problem {
     }
 }
 
-/// Compares a password with that of a person, as often as an address may be wrong about one.
+/// Compares a password with that of a person, as often as an address may be wrong about one. `wrong` is what whoever is wrong reads.
 async fn prove(
     req: &HttpRequest,
     state: &State,
     person: Option<&Personal>,
     password: Password,
+    wrong: fn() -> Problem,
 ) -> Result<Checked, Problem> {
     let address = client::address(req, &state.trusted_proxies);
     let limits = state.limits.as_ref().zip(address);
@@ -149,13 +150,15 @@ async fn prove(
         limits.check_login(address)?.iter().for_each(|standing| standing.note(req));
     }
     let hash = person.and_then(|person| person.password.clone());
-    match state.passwords.check(password, hash).await? {
-        Checked::Wrong => {
-            if let Some((limits, address)) = limits {
-                limits.login_failed(address).note(req);
-            }
-            Err(wrong())
-        }
+    let checked = state.passwords.check(password, hash).await;
+    // Whoever stops waiting is not known to have been right.
+    if let (Some((limits, address)), Err(_) | Ok(Checked::Right | Checked::Outdated(_))) =
+        (limits, &checked)
+    {
+        limits.login_did_not_fail(address);
+    }
+    match checked? {
+        Checked::Wrong => Err(wrong()),
         right => Ok(right),
     }
 }

@@ -3,11 +3,14 @@
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode};
 use futures_util::future::{Ready, ready};
 use stockade_domain::{
-    ApiKeyId, CustomerId, SessionId, Who,
+    ApiKeyId, CustomerId, Who,
     account::{AccountId, Role},
 };
 
-use crate::problem::{Code, Problem};
+use crate::{
+    problem::{Code, Problem},
+    tokens::Proof,
+};
 
 /// Whose request it is. The gate finds out; handlers take it as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +23,8 @@ pub(crate) enum Caller {
         id: AccountId,
         /// What it may do.
         role: Role,
-        /// The session that the token came from; nothing for one that was made at the command line.
-        session: Option<SessionId>,
+        /// What let it in: the session that the token came from, or the login of one that was made at the command line.
+        proof: Proof,
     },
     /// A machine, which may do what staff may do.
     ApiKey(ApiKeyId),

@@ -22,6 +22,8 @@ pub struct HttpConfig {
     pub workers: usize,
     /// The largest JSON body, in bytes. A batch of 1,000 orders of 100 lines fits the default.
     pub json_bytes_max: usize,
+    /// The most bytes of bodies that are under way at once, of all clients together: at least one of the largest.
+    pub bodies_bytes_max: usize,
     /// How long a client may take to send the head of a request, from its first byte; and until a new connection says something.
     pub head_timeout: Duration,
     /// How long a client may take to send a body.
@@ -53,6 +55,7 @@ impl Default for HttpConfig {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             workers: (cores / 2).max(1),
             json_bytes_max: 4 << 20,
+            bodies_bytes_max: 256 << 20,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             position_wait: Duration::from_secs(2),

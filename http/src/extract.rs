@@ -15,12 +15,13 @@ use futures_util::{
     future::{Ready, ready},
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     gate::Body,
     problem::{Code, Fault, Problem},
     query::Params,
-    state::Shared,
+    state::{Shared, State},
     strict::Strict,
     words,
 };
@@ -52,10 +53,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
     }
 }
 
-/// Reads the body, up to the bound and within the time.
-pub(crate) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    let state = req.app_data::<Shared>().expect("every route has the state");
-    let max = state.json_bytes_max;
+/// Refuses a body that says itself that it is too large.
+pub(crate) fn check_length(req: &HttpRequest) -> Result<(), Problem> {
+    let max = state(req).json_bytes_max;
     let length = req.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if length
         .and_then(|length| length.parse::<u64>().ok())
@@ -63,7 +63,16 @@ pub(crate) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, P
     {
         return Err(too_large(max));
     }
-    let all = timeout(state.body_timeout, collect(payload, max)).await;
+    Ok(())
+}
+
+/// A body, and the room that it takes for as long as its request is under way; one that is empty takes none.
+type Read = (Bytes, Option<OwnedSemaphorePermit>);
+
+/// Reads the body, up to the bounds and within the time.
+pub(crate) async fn read(req: &HttpRequest, payload: &mut Payload) -> Result<Read, Problem> {
+    let state = state(req);
+    let all = timeout(state.body_timeout, collect(payload, state)).await;
     all.unwrap_or_else(|_| {
         let status = StatusCode::REQUEST_TIMEOUT;
         let detail = format!("the body was not there within {:?}", state.body_timeout);
@@ -71,17 +80,40 @@ pub(crate) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, P
     })
 }
 
-async fn collect(mut payload: Payload, max: usize) -> Result<Bytes, Problem> {
+/// Passes over the body of a request that is refused, so that its connection can go on. One that is too large or too slow is not
+/// waited for.
+pub(crate) async fn skip(req: &HttpRequest, mut payload: Payload, refused: Problem) -> Problem {
+    let state = state(req);
+    let pass = async {
+        let mut left = state.json_bytes_max;
+        while let Some(chunk) = payload.next().await {
+            left = left.checked_sub(chunk.ok()?.len())?;
+        }
+        Some(())
+    };
+    match timeout(state.body_timeout, pass).await {
+        Ok(Some(())) => refused,
+        _ => refused.closing(),
+    }
+}
+
+fn state(req: &HttpRequest) -> &State {
+    req.app_data::<Shared>().expect("every route has the state")
+}
+
+async fn collect(payload: &mut Payload, state: &State) -> Result<Read, Problem> {
+    let max = state.json_bytes_max;
     let torn = |_| {
         let detail = "the body ended before it was whole";
         Problem::new(StatusCode::BAD_REQUEST, Code::MalformedJson, detail).closing()
     };
     let Some(first) = payload.next().await.transpose().map_err(torn)? else {
-        return Ok(Bytes::new());
+        return Ok((Bytes::new(), None));
     };
+    let mut room = state.room_for_body(first.len())?;
     // Most bodies come in one piece: no copy then.
     let mut more = match payload.next().await.transpose().map_err(torn)? {
-        None if first.len() <= max => return Ok(first),
+        None if first.len() <= max => return Ok((first, Some(room))),
         more => more,
     };
     let mut all = BytesMut::from(first);
@@ -89,7 +121,8 @@ async fn collect(mut payload: Payload, max: usize) -> Result<Bytes, Problem> {
         if all.len() > max {
             return Err(too_large(max));
         }
-        let Some(chunk) = more else { return Ok(all.freeze()) };
+        let Some(chunk) = more else { return Ok((all.freeze(), Some(room))) };
+        room.merge(state.room_for_body(chunk.len())?);
         all.extend_from_slice(&chunk);
         more = payload.next().await.transpose().map_err(torn)?;
     }

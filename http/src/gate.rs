@@ -1,8 +1,9 @@
 //! The gate before every handler: what is decided about a request once its route is known, and before its content is looked at.
 //!
-//! The order is the contract's: the route and its method were found (404, 405), the body is read within its bounds (413, 408), the
-//! caller is admitted (401, 403, 429), the handler's own arguments are made of it (415, 400), and what was answered before is
-//! answered again. Only then the handler runs. What every answer to a write says is added behind it.
+//! The order is the contract's: the route and its method were found (404, 405), the announced length is within the bound (413), the
+//! caller is admitted (401, 403, 429), the body is read within its bounds (413, 408, 503), the handler's own arguments are made of
+//! it (415, 400), and what was answered before is answered again. Only then the handler runs. What every answer to a write says is
+//! added behind it. Of whoever is refused nothing is kept: his body is passed over.
 
 use std::marker::PhantomData;
 
@@ -24,6 +25,7 @@ use crate::{
     problem::{Code, Problem},
     replay,
     state::{Shared, State},
+    tokens::Proof,
 };
 
 /// What an answer says to whom it refuses (RFC 6750).
@@ -74,15 +76,26 @@ where
         let (handler, who) = (self.handler.clone(), self.who);
         Box::pin(async move {
             let is_write = position::is_write(&req);
-            if !matches!(*req.method(), Method::GET | Method::HEAD) {
-                let body = extract::read(&req, payload.into_inner()).await?;
-                req.extensions_mut().insert(Body(body));
+            let has_body = !matches!(*req.method(), Method::GET | Method::HEAD);
+            let mut payload = payload.into_inner();
+            if has_body {
+                extract::check_length(&req)?;
             }
-            let caller = admit(&req, who)?;
+            let caller = match admit(&req, who) {
+                Ok(caller) => caller,
+                Err(refused) => return Err(extract::skip(&req, payload, refused).await.into()),
+            };
             req.extensions_mut().insert(caller);
             if !is_write {
                 position::wait(&req).await?;
             }
+            let _room = if has_body {
+                let (body, room) = extract::read(&req, &mut payload).await?;
+                req.extensions_mut().insert(Body(body));
+                room
+            } else {
+                None
+            };
             let args = Args::from_request(&req, &mut Payload::None).await.map_err(Into::into)?;
             req.extensions_mut().remove::<Body>();
             let answer = match command::check_key(&req) {
@@ -102,16 +115,18 @@ where
 fn admit(req: &HttpRequest, who: Access) -> Result<Caller, Problem> {
     let state = req.app_data::<Shared>().expect("every route has the state");
     let caller = match who {
-        Access::Anybody => Caller::Anonymous,
-        _ => caller(req, state)?,
+        Access::Anybody => Ok(Caller::Anonymous),
+        _ => caller(req, state),
     };
+    // Who is refused has asked, too; whoever shows a token that is no good is somebody at his address.
+    check_rate(req, state, *caller.as_ref().unwrap_or(&Caller::Anonymous))?;
+    let caller = caller?;
     if !caller.may(who) {
         return Err(match caller {
             Caller::Anonymous => nobody(),
             _ => forbidden(who),
         });
     }
-    check_rate(req, state, caller)?;
     Ok(caller)
 }
 
@@ -136,12 +151,16 @@ fn caller(req: &HttpRequest, state: &State) -> Result<Caller, Problem> {
     }
 }
 
-/// Whether an account is what its token says, and signed in. A token is good no longer than that.
+/// Whether an account is what its token says, and what let it in still does. A token is good no longer than that.
 fn is_still(state: &State, caller: Caller) -> bool {
-    let Caller::Account { id, role, session } = caller else { return true };
+    let Caller::Account { id, role, proof } = caller else { return true };
     let account = state.engine.account(id);
+    let now = match proof {
+        Proof::Session(session, _) => state.engine.session(id, session).map(Proof::from),
+        Proof::Login(_) => state.engine.login_version(id).map(Proof::from),
+    };
     account.is_some_and(|account| account.role == role && !account.is_erased())
-        && session.is_none_or(|session| state.engine.session(id, session).is_some())
+        && now == Some(proof)
 }
 
 /// The token of a header.

@@ -86,4 +86,4 @@ pub use passwords::{
 };
 pub use routes::{Route, routes};
 pub use server::{BindError, Bound, bind, run};
-pub use tokens::{KeyError, Tokens};
+pub use tokens::{KeyError, Proof, Tokens};

@@ -2,7 +2,7 @@
 //!
 //! One number a caller: the moment at which its bucket is full again. Taking one moves it on by an interval, and beyond a whole
 //! window it is refused (the generic cell rate algorithm). A bucket that is full is the same as none, so that forgetting is exact.
-//! It is written here rather than taken from a crate because failed logins are asked for without being taken, because memory has
+//! It is written here rather than taken from a crate because logins that succeed are given back, because memory has
 //! a bound, and because it is this short.
 
 use std::{
@@ -85,17 +85,21 @@ impl Limits {
         self.addresses.take(place(address), (self.clock)()).map_err(Standing::refusal)
     }
 
-    /// One try to sign in, before the password is looked at: it is refused, too, where too many have failed.
+    /// One try to sign in, before the password is looked at. Until it is known better it counts as one that has failed: of tries
+    /// at the same time no more are looked at than may fail.
     pub(crate) fn check_login(&self, address: IpAddr) -> Result<[Standing; 2], Problem> {
-        let (address, now) = (place(address), (self.clock)());
-        let failed = self.failed_logins.look(address, now).map_err(Standing::refusal)?;
-        Ok([failed, self.logins.take(address, now).map_err(Standing::refusal)?])
+        let now = (self.clock)();
+        let failed = self.failed_logins.take(place(address), now).map_err(Standing::refusal)?;
+        let login = self.logins.take(place(address), now).map_err(|over| {
+            self.login_did_not_fail(address);
+            over.refusal()
+        })?;
+        Ok([failed, login])
     }
 
-    /// The try has failed.
-    pub(crate) fn login_failed(&self, address: IpAddr) -> Standing {
-        // Beyond the limit there is nothing more to take: the next try is refused.
-        self.failed_logins.take(place(address), (self.clock)()).unwrap_or_else(|over| over)
+    /// The try has not failed, or its password was not looked at.
+    pub(crate) fn login_did_not_fail(&self, address: IpAddr) {
+        self.failed_logins.give_back(place(address), (self.clock)());
     }
 }
 
@@ -149,12 +153,9 @@ impl<K: Hash + Eq> Limit<K> {
         })
     }
 
-    /// Whether one could be taken.
-    fn look(&self, key: K, now: Duration) -> Result<Standing, Standing> {
-        self.with(key, now, |full_at| {
-            self.after(*full_at, now)?;
-            Ok(self.standing(*full_at, now))
-        })
+    /// Gives back one that was taken.
+    fn give_back(&self, key: K, now: Duration) {
+        self.with(key, now, |full_at| *full_at = full_at.saturating_sub(self.interval));
     }
 
     /// When a bucket is full again that one more is taken from.
@@ -237,7 +238,8 @@ mod tests {
     fn a_refusal_says_when_to_come_again() {
         let (limits, advance) = limits();
         let home = ip("10.0.0.1");
-        assert_eq!(granted(|| limits.check_login(home)), 30);
+        let sign_in = || limits.check_login(home).inspect(|_| limits.login_did_not_fail(home));
+        assert_eq!(granted(sign_in), 30);
         advance(500);
         let answer = limits.check_login(home).unwrap_err().render(None);
         let header = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
@@ -259,41 +261,45 @@ mod tests {
         for left in (0..30).rev() {
             let [failed, login] = limits.check_login(home).unwrap();
             assert_eq!(login.left(), format!("\"login\";r={left};t={}", 60 - left * 2));
-            assert_eq!(failed.left(), "\"failed-login\";r=10;t=0", "nothing was taken");
+            assert_eq!(failed.left(), "\"failed-login\";r=9;t=6", "until it is known better");
+            limits.login_did_not_fail(home);
         }
         advance(4_000);
         let [_, login] = limits.check_login(home).unwrap();
         assert_eq!(login.left(), "\"login\";r=1;t=58", "two came, one was taken");
+        let away = ip("10.0.0.2");
         for left in (0..10).rev() {
-            assert!(
-                limits
-                    .login_failed(home)
-                    .left()
-                    .starts_with(&format!("\"failed-login\";r={left};"))
-            );
+            let [failed, _] = limits.check_login(away).unwrap();
+            assert!(failed.left().starts_with(&format!("\"failed-login\";r={left};")));
         }
-        assert_eq!(
-            limits.login_failed(home).left(),
-            "\"failed-login\";r=0;t=6",
-            "when one is there"
-        );
     }
 
     #[test]
     fn failed_logins_count_apart_and_good_ones_do_not_count_there() {
         let (limits, advance) = limits();
         let (home, away) = (ip("10.0.0.1"), ip("10.0.0.2"));
-        for _ in 0..10 {
-            limits.check_login(home).unwrap();
-            limits.login_failed(home);
-        }
-        assert!(limits.check_login(home).is_err(), "although 20 of 30 are left");
+        assert_eq!(granted(|| limits.check_login(home)), 10, "although 20 of 30 are left");
         limits.check_login(away).unwrap();
         advance(6_000);
+        for _ in 0..2 {
+            limits.check_login(home).unwrap();
+            limits.login_did_not_fail(home);
+        }
         limits.check_login(home).unwrap();
-        limits.check_login(home).unwrap();
-        limits.login_failed(home);
         assert!(limits.check_login(home).is_err());
+    }
+
+    #[test]
+    fn of_logins_at_once_no_more_are_looked_at_than_may_fail() {
+        let (limits, advance) = limits();
+        let home = ip("10.0.0.1");
+        assert_eq!(granted(|| limits.check_login(home)), 10, "nobody knows yet how these end");
+        (0..4).for_each(|_| limits.login_did_not_fail(home));
+        assert_eq!(granted(|| limits.check_login(home)), 4);
+        // Nobody has more for having given back.
+        advance(60_000);
+        limits.login_did_not_fail(home);
+        assert_eq!(granted(|| limits.check_login(home)), 10);
     }
 
     #[test]

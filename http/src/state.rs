@@ -9,11 +9,16 @@ use std::{
     time::Duration,
 };
 
+use actix_web::http::StatusCode;
 use stockade_actors::Engine;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    Auth, HttpConfig, Network, Origin, limits::Limits, passwords::Passwords, tokens::Tokens,
+    Auth, HttpConfig, Network, Origin,
+    limits::Limits,
+    passwords::Passwords,
+    problem::{Code, Problem},
+    tokens::Tokens,
 };
 
 /// Shared by all workers.
@@ -22,6 +27,8 @@ pub(crate) struct State {
     pub(crate) engine: Engine,
     /// The largest JSON body, in bytes.
     pub(crate) json_bytes_max: usize,
+    /// One permit for each byte of all bodies that may be under way at once.
+    bodies: Arc<Semaphore>,
     /// How long a client may take to send the head of a request.
     pub(crate) head_timeout: Duration,
     /// How long a client may take to send a body.
@@ -51,11 +58,15 @@ pub(crate) struct State {
 /// The most requests that wait for something to happen: each is a connection that does nothing.
 const FOLLOWERS_MAX: usize = 1_000;
 
+/// When whoever found no room for a body may come again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
 impl State {
     pub(crate) fn new(engine: Engine, config: &HttpConfig, tokens: Tokens) -> Self {
         Self {
             engine,
             json_bytes_max: config.json_bytes_max,
+            bodies: Arc::new(Semaphore::new(config.bodies_bytes_max)),
             head_timeout: config.head_timeout,
             body_timeout: config.body_timeout,
             keep_alive: config.keep_alive,
@@ -89,6 +100,17 @@ impl State {
         if !self.is_draining() {
             drained.await;
         }
+    }
+
+    /// Room for more bytes of a body: what all clients send at once has a bound, too.
+    pub(crate) fn room_for_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bodies.clone().try_acquire_many_owned(permits).map_err(|_| {
+            let detail = "more bodies are under way than the server's bound; nothing was changed";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail)
+                .with_retry_after(RETRY_AFTER_SECONDS)
+                .closing()
+        })
     }
 
     /// A place among those who wait for something to happen, if there is one.

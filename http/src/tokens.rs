@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use stockade_actors::Engine;
 use stockade_domain::{
     CustomerId, SessionId, Timestamp,
-    account::{AccountId, Role},
+    account::{AccountId, LoginVersion, Role, Session},
 };
 
 use crate::{
@@ -55,6 +55,8 @@ struct Claims {
     /// The session, if it came from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<u64>,
+    /// What of the session, or else of the login, is never given out again.
+    bond: String,
     iat: u64,
     /// From when on it is good. Ours are at once, and do not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,18 +64,75 @@ struct Claims {
     exp: u64,
 }
 
+/// By what somebody is let in: his token is good as long as this is what the accounts say.
+///
+/// Ids alone do not do. Those that a crash forgot (`data.durability` other than `sync`), and those given out after a backup was made,
+/// are somebody else's later.
+///
+/// ```
+/// use stockade_domain::{Timestamp, account::LoginVersion};
+/// use stockade_http::Proof;
+///
+/// let first = LoginVersion { version: 1, since: Timestamp(1_700_000_000_000) };
+/// assert_ne!(Proof::from(first), Proof::from(LoginVersion { version: 2, ..first }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A session: which, and the beginning of the hash that its refresh tokens have in common.
+    Session(SessionId, u64),
+    /// The account itself, as it signs in.
+    Login(LoginVersion),
+}
+
+impl From<Session> for Proof {
+    fn from(session: Session) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = session.family.0;
+        Self::Session(session.id, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+impl From<LoginVersion> for Proof {
+    fn from(login: LoginVersion) -> Self {
+        Self::Login(login)
+    }
+}
+
+impl Proof {
+    /// What of it is never given out again, as a token says it.
+    fn bond(self) -> String {
+        match self {
+            Self::Session(_, family) => format!("{family:016x}"),
+            Self::Login(LoginVersion { version, since }) => format!("{version}.{}", since.0),
+        }
+    }
+
+    fn read(session: Option<u64>, bond: &str) -> Option<Self> {
+        match session {
+            Some(id) => Some(Self::Session(SessionId(id), u64::from_str_radix(bond, 16).ok()?)),
+            None => {
+                let (version, since) = bond.split_once('.')?;
+                let (version, since) = (version.parse().ok()?, Timestamp(since.parse().ok()?));
+                Some(Self::Login(LoginVersion { version, since }))
+            }
+        }
+    }
+}
+
 /// Makes access tokens and reads them.
 ///
 /// ```
 /// use std::time::Duration;
 /// use stockade_actors::Engine;
-/// use stockade_domain::account::{AccountId, Role};
+/// use stockade_domain::account::{Personal, Role};
 /// use stockade_http::{Auth, Tokens};
 ///
 /// let engine = Engine::in_memory()?;
 /// let tokens = Tokens::open(&Auth::default(), &engine)?;
 /// let hour = Duration::from_secs(3_600);
-/// let token = tokens.issue(AccountId::Account(1), Role::Admin, None, engine.now(), hour);
+/// let personal = Personal { name: Some("Kim".into()), ..Personal::default() };
+/// let kim = futures_executor::block_on(engine.register(Role::Staff, personal))?;
+/// let login = engine.login_version(kim.id).expect("Kim is there");
+/// let token = tokens.issue(kim.id, kim.role, login.into(), engine.now(), hour);
 /// assert_eq!(token.split('.').count(), 3);
 /// # engine.shutdown()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -110,24 +169,29 @@ impl Tokens {
         Ok(Self { algorithm, keys, issuer, audience, validation, known: Known::new() })
     }
 
-    /// A new token for an account, good from `now` for `ttl`; without a session nothing ends it before its time but a change of the
-    /// account.
+    /// A new token for an account, good from `now` for `ttl`, and no longer than what let it in. Without a session a change of the
+    /// password or the role ends it.
     #[must_use]
     pub fn issue(
         &self,
         account: AccountId,
         role: Role,
-        session: Option<SessionId>,
+        proof: Proof,
         now: Timestamp,
         ttl: Duration,
     ) -> String {
+        let session = match proof {
+            Proof::Session(id, _) => Some(id.0),
+            Proof::Login(_) => None,
+        };
         let iat = now.0 / 1_000;
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
             sub: format!("{}:{}", account.kind(), account.number()),
             role: role.name().to_owned(),
-            sid: session.map(|session| session.0),
+            sid: session,
+            bond: proof.bond(),
             iat,
             nbf: None,
             exp: iat.saturating_add(ttl.as_secs()),
@@ -180,7 +244,7 @@ impl Claims {
         let role = [Role::Customer, Role::Staff, Role::Admin]
             .into_iter()
             .find(|role| role.name() == self.role)?;
-        Some(Caller::Account { id, role, session: self.sid.map(SessionId) })
+        Some(Caller::Account { id, role, proof: Proof::read(self.sid, &self.bond)? })
     }
 }
 
@@ -259,14 +323,18 @@ mod tests {
         let engine = Engine::in_memory().unwrap();
         let tokens = Tokens::open(&Auth::default(), &engine).unwrap();
         let (id, now) = (AccountId::Customer(CustomerId(5)), Timestamp(1_700_000_000_000));
-        let session = Some(SessionId(3));
-        let token = tokens.issue(id, Role::Customer, session, now, Duration::from_secs(60));
-        let caller = Caller::Account { id, role: Role::Customer, session };
-        for _ in 0..2 {
-            assert_eq!(tokens.verify(&token, now).unwrap(), caller);
-            let late = tokens.verify(&token, now.plus_ms(65_000)).unwrap_err().to_string();
-            assert!(late.starts_with("token_expired"), "{late}");
+        let login = LoginVersion { version: 7, since: now };
+        let issue = |proof| tokens.issue(id, Role::Customer, proof, now, Duration::from_secs(60));
+        for proof in [Proof::Session(SessionId(3), 0x00ab_0000_0000_0001), Proof::Login(login)] {
+            let token = issue(proof);
+            let caller = Caller::Account { id, role: Role::Customer, proof };
+            for _ in 0..2 {
+                assert_eq!(tokens.verify(&token, now).unwrap(), caller);
+                let late = tokens.verify(&token, now.plus_ms(65_000)).unwrap_err().to_string();
+                assert!(late.starts_with("token_expired"), "{late}");
+            }
         }
+        let token = issue(Proof::Login(login));
         // A start of its own has a key of its own.
         let other = Tokens::open(&Auth::default(), &engine).unwrap();
         assert!(other.verify(&token, now).is_err());

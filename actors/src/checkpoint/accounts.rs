@@ -1,12 +1,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use stockade_domain::account::{Account, Accounts, ApiKey, Counts, Session};
+use stockade_domain::account::{Account, Accounts, ApiKey, Counts, LoginVersion, Session};
 
 use super::{Kind, write::encode_pages};
 use crate::read::{AccountsDirt, PAGE_IDS, ReadSide};
 
-/// An account and its sessions.
-type Row = (Arc<Account>, Vec<Session>);
+/// An account, by which login it is proved, and its sessions.
+type Row = (Arc<Account>, LoginVersion, Vec<Session>);
 
 /// API keys, and how many ever were.
 type Rest = (Counts, Vec<Arc<ApiKey>>);
@@ -22,7 +22,10 @@ impl AccountPages {
     pub(super) fn take(read: &ReadSide) -> Self {
         let AccountsDirt { customer_pages, account_pages, rest } = read.take_dirty_accounts();
         let state = read.accounts.read();
-        let row = |account: &Arc<Account>| (account.clone(), state.sessions(account.id).to_vec());
+        let row = |account: &Arc<Account>| {
+            let login = state.login_version(account.id).expect("there is such an account");
+            (account.clone(), login, state.sessions(account.id).to_vec())
+        };
         let customers = pages(customer_pages, |after| state.customers_after(after), row);
         let accounts = pages(account_pages, |after| state.accounts_after(after), row);
         let rest = rest.then(|| (state.counts(), state.api_keys().cloned().collect()));
@@ -59,9 +62,9 @@ pub(super) struct LoadedAccounts {
 
 impl LoadedAccounts {
     pub(super) fn put_into(mut self, accounts: &mut Accounts) {
-        self.rows.sort_by_key(|(account, _)| account.id);
-        for (account, sessions) in self.rows {
-            accounts.restore_account(&account, sessions);
+        self.rows.sort_by_key(|(account, ..)| account.id);
+        for (account, login, sessions) in self.rows {
+            accounts.restore_account(&account, login, sessions);
         }
         if let Some((counts, api_keys)) = self.rest {
             accounts.restore_rest(counts, api_keys);

@@ -146,6 +146,7 @@ fn restore_entries(read: &ReadSide) {
     });
     read.holds.visit(0, |_, hold| {
         read.take_over_hold(&hold.now);
+        read.order_index.add_holder(&hold.now.key);
         reasons.hold(&hold.now);
         true
     });

@@ -3,7 +3,8 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use stockade_domain::{
     ApiKeyId, Refusal, SessionId,
     account::{
-        Account, AccountCommand, AccountId, ApiKey, Personal, PersonalChange, Role, Session,
+        Account, AccountCommand, AccountId, ApiKey, LoginVersion, Personal, PersonalChange, Role,
+        Session,
     },
     order::{Details, Order},
 };
@@ -235,6 +236,13 @@ impl Engine {
     #[must_use]
     pub fn admins(&self) -> usize {
         self.shared().read.accounts.read_recursive().admins()
+    }
+
+    /// By which login an account is proved now: whatever was proved by another is no good any more.
+    #[doc = include_str!("../../docs/login_version.md")]
+    #[must_use]
+    pub fn login_version(&self, account: AccountId) -> Option<LoginVersion> {
+        self.shared().read.accounts.read_recursive().login_version(account)
     }
 
     /// A session that runs now.

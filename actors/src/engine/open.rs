@@ -67,7 +67,8 @@ pub(super) fn open_by(
             stockade_storage::decode(record.bytes).map_err(|error| error.to_string())?;
         state.read.apply(record.sequence, &event);
         if let Event::Origin(Origin { key: Some(key), .. }) = &event {
-            state.keys.done(key, record.sequence, record.time_ms);
+            let clock = state.read.clock.lock();
+            state.keys.done(key, record.sequence, record.time_ms, &clock);
         }
         Ok(())
     };
@@ -257,12 +258,14 @@ fn settle(shared: &Shared, last: Timestamp) -> Result<usize, Error> {
     Ok(settled)
 }
 
-/// What this start means for what was set while the last run's clock was behind: now it is known by how much at most.
+/// What this start means for what was set by the last run's clock. A long stop and a clock that was put right meanwhile look the
+/// same, so that either is a step: nothing comes early by it.
 fn clock(shared: &Shared, last: Timestamp) -> Vec<Event> {
     let now = shared.clock.now();
-    let before = shared.read.clock.lock().frozen_from();
+    let is_frozen = shared.clock.is_frozen();
+    let before = shared.read.clock.lock().frozen_from().or(is_frozen.then_some(last));
     let believed = before.map(|from| ClockEvent::Believed { from, before: last, after: now });
-    let frozen = shared.clock.is_frozen().then_some(ClockEvent::Frozen { from: now });
+    let frozen = is_frozen.then_some(ClockEvent::Frozen { from: now });
     believed.into_iter().chain(frozen).map(Event::from).collect()
 }
 

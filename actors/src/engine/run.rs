@@ -53,7 +53,7 @@ impl Engine {
     #[doc = include_str!("../../docs/check_key.md")]
     pub fn check_key(&self) -> Result<(), Error> {
         let Some(key) = self.context.key else { return Ok(()) };
-        self.shared().keys.look(key, self.now(), &|at| self.key_at(at))
+        self.shared().keys.look(key, &|at| self.key_at(at))
     }
 
     /// Waits until readers see `position`, for so long at most, and never for more than a minute.
@@ -155,7 +155,7 @@ impl Engine {
     }
 
     fn take(&self, in_flight: &mut InFlight, key: IdempotencyKey) -> Result<(), Error> {
-        in_flight.begin(key, self.now(), &|at| self.key_at(at))
+        in_flight.begin(key, &|at| self.key_at(at))
     }
 
     /// The key of a decision.

@@ -3,11 +3,11 @@ use std::{collections::VecDeque, hash::Hasher};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
-use stockade_domain::Sequence;
+use stockade_domain::{ClockSteps, Sequence, Timestamp};
 
 use super::Name;
 
-/// How long a key is remembered, in milliseconds of engine time: clients that retry do it within a day.
+/// How long a key is remembered, in milliseconds of engine time without its steps: clients that retry do it within a day.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Keys of one run: with this many its page suits sled best.
@@ -113,7 +113,6 @@ impl Done {
 
     /// Adds a key; they come in the order of their effects.
     pub(super) fn add(&mut self, name: &Name, at: Sequence, time_ms: u64) {
-        self.forget(time_ms);
         if self.runs.back().is_none_or(|run| run.is_full(time_ms)) {
             if let Some(full) = self.runs.back_mut() {
                 full.keys.shrink_to_fit();
@@ -142,9 +141,17 @@ impl Done {
         self.len += 1;
     }
 
-    /// Forgets the keys whose time is up.
-    pub(super) fn forget(&mut self, now_ms: u64) {
-        while self.runs.front().is_some_and(|run| run.until_ms + KEPT_MS < now_ms) {
+    /// Forgets the keys whose time is up. A step of the clock makes no key older, and while one is not believed yet nobody knows how
+    /// old they are.
+    pub(super) fn forget(&mut self, now_ms: u64, clock: &ClockSteps) {
+        if clock.frozen_from().is_some() {
+            return;
+        }
+        let kept_until = |run: &Run| {
+            let done_at = Timestamp(run.until_ms);
+            clock.due(done_at, done_at.plus_ms(KEPT_MS))
+        };
+        while self.runs.front().is_some_and(|run| kept_until(run).0 < now_ms) {
             self.drop_oldest();
         }
     }
@@ -222,6 +229,8 @@ fn table(fingerprint: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use stockade_domain::ClockEvent;
+
     use super::*;
 
     fn name(key: u64) -> Name {
@@ -229,7 +238,12 @@ mod tests {
     }
 
     fn add(done: &mut Done, keys: std::ops::Range<u64>, time_ms: u64) {
+        forget(done, time_ms);
         keys.for_each(|key| done.add(&name(key), key + 1, time_ms));
+    }
+
+    fn forget(done: &mut Done, now_ms: u64) {
+        done.forget(now_ms, &ClockSteps::default());
     }
 
     fn known_of(done: &Done, keys: std::ops::Range<u64>) -> Vec<u64> {
@@ -250,12 +264,28 @@ mod tests {
         add(&mut done, 0..1, 0);
         add(&mut done, 1..2, RUN_MS - 1);
         add(&mut done, 2..3, RUN_MS);
-        done.forget(KEPT_MS + RUN_MS - 1);
+        forget(&mut done, KEPT_MS + RUN_MS - 1);
         assert_eq!(known_of(&done, 0..3), [0, 1, 2]);
-        done.forget(KEPT_MS + RUN_MS);
+        forget(&mut done, KEPT_MS + RUN_MS);
         assert_eq!(known_of(&done, 0..3), [2], "they share a run, and go when both are too old");
-        done.forget(KEPT_MS + RUN_MS + 1);
+        forget(&mut done, KEPT_MS + RUN_MS + 1);
         assert_eq!((done.len(), done.dropped_early()), (0, 0));
+    }
+
+    #[test]
+    fn a_step_of_the_clock_makes_no_key_older() {
+        let (before, after) = (Timestamp(1_000), Timestamp(1_000 + 3 * KEPT_MS));
+        let mut clock = ClockSteps::default();
+        let mut done = Done::new(1_000);
+        add(&mut done, 0..1, 500);
+        clock.evolve(&ClockEvent::Frozen { from: before });
+        done.forget(after.0, &clock);
+        assert_eq!(done.len(), 1, "the step is not believed yet");
+        clock.evolve(&ClockEvent::Believed { from: before, before, after });
+        done.forget(after.0 + KEPT_MS - 500, &clock);
+        assert_eq!(done.len(), 1);
+        done.forget(after.0 + KEPT_MS - 499, &clock);
+        assert_eq!(done.len(), 0, "a day later it is a day old");
     }
 
     #[test]

@@ -105,6 +105,7 @@ impl ReadSide {
             }
             let hold = Hold::new(placed);
             self.take_over_hold(&hold);
+            self.order_index.add_holder(&hold.key);
             let hold = Recorded::new(hold, origin, sequence);
             self.holds.update(placed.id.0, |place| *place = Some(hold));
             self.holders.entry(placed.key.clone()).or_default().insert(placed.id);

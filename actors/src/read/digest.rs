@@ -43,7 +43,8 @@ impl ReadSide {
         let accounts = self.accounts.read();
         for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {
             let sessions = accounts.sessions(account.id);
-            sum.add(account.id.kind(), account.id.number(), &(account, sessions));
+            let login = accounts.login_version(account.id);
+            sum.add(account.id.kind(), account.id.number(), &(account, login, sessions));
         }
         accounts.api_keys().for_each(|key| sum.add("api key", key.id.0, key));
         sum.add("accounts", 0, &accounts.counts());

@@ -2,14 +2,16 @@ use std::{collections::BTreeSet, hash::Hasher};
 
 use parking_lot::RwLock;
 use rustc_hash::FxHasher;
-use stockade_domain::{CustomerId, OrderId, order::Placed};
+use stockade_domain::{CustomerId, OrderId, holder::HolderKey, order::Placed};
 
 /// Orders by what never changes about them and most lists ask for: whose they are, and the caller's own name for them.
 ///
-/// An entry is two words. It is built from the orders, live and at every start, and kept nowhere else.
+/// An entry is two words. It is built from the orders and holds, live and at every start, and kept nowhere else.
 #[derive(Default)]
 pub(crate) struct OrderIndex {
     by_customer: RwLock<BTreeSet<(u64, u64)>>,
+    /// Customers whose holds there ever were.
+    holders: RwLock<BTreeSet<u64>>,
     /// By a hash: whoever looks compares the reference itself.
     by_reference: RwLock<BTreeSet<(u64, u64)>>,
 }
@@ -23,6 +25,22 @@ impl OrderIndex {
         if let Some(reference) = reference {
             self.by_reference.write().insert((hash(reference), placed.id.0));
         }
+    }
+
+    /// Notes whose a hold is.
+    pub(crate) fn add_holder(&self, holder: &HolderKey) {
+        if let HolderKey::Customer(customer) = holder {
+            self.holders.write().insert(customer.0);
+        }
+    }
+
+    /// The first number above `after` by which no order and no hold names a customer.
+    pub(crate) fn unnamed_after(&self, after: u64) -> u64 {
+        let (orders, holders) = (self.by_customer.read(), self.holders.read());
+        let is_named = |id: &u64| {
+            holders.contains(id) || orders.range((*id, 0)..=(*id, u64::MAX)).next().is_some()
+        };
+        (after + 1..).find(|id| !is_named(id)).unwrap_or(u64::MAX)
     }
 
     /// The next order of a customer, by id.
@@ -65,5 +83,7 @@ mod tests {
         assert_eq!(all(7), [2, 9, 30]);
         assert_eq!(all(8), [3]);
         assert!(all(6).is_empty());
+        index.add_holder(&HolderKey::Customer(CustomerId(9)));
+        assert_eq!([0, 6, 7, 9].map(|after| index.unnamed_after(after)), [1, 10, 10, 10]);
     }
 }

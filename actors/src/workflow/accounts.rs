@@ -45,7 +45,10 @@ pub(super) async fn run(
             guarded(|| Ok(personal.check()?))?;
             let key = next_key(lane).await?;
             let identity = seal(lane, key, &personal)?;
-            command(lane, by, &AccountCommand::Register { role, key, identity }).await
+            // Nothing waits between this look and the decision.
+            let last = lane.accounts.borrow().last_customer();
+            let above = lane.shared.read.order_index.unnamed_after(last) - 1;
+            command(lane, by, &AccountCommand::Register { role, key, above, identity }).await
         }
         AccountRequest::Change { id, expected, change } => {
             let known = lane.accounts.borrow().live(id, None)?.clone();

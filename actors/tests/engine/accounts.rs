@@ -6,13 +6,15 @@ use stockade_actors::{Config, Engine, Error, OpenError, SignedIn, verify};
 use stockade_domain::{
     ApiKeyId, CustomerId, Refusal, SessionId,
     account::{Account, AccountId, Personal, PersonalChange, Role},
+    holder::PlaceHold,
     limits::SESSIONS_MAX,
+    order::PlaceOrder,
 };
 use stockade_storage::keyring::LOT_SLOTS;
 
 use crate::{
     shop::copy_tree,
-    shop::{START_MS, check, durable, still, wait},
+    shop::{START_MS, check, durable, hold_of, order_of, product, still, wait},
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -294,4 +296,30 @@ fn a_secret_is_made_once() {
     drop(engine);
     assert_eq!(durable(dir.path(), 1).secret("tokens", make(3)).unwrap(), [1; 4]);
     assert_eq!(still().secret("tokens", make(4)).unwrap(), [4; 4]);
+}
+
+#[test]
+fn nobody_becomes_whom_orders_and_holds_named_before_he_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = durable(dir.path(), 1);
+    let thing = product(&engine, 10);
+    let named = |id| Some(CustomerId(id));
+    for id in [1, 3, 900] {
+        let order = PlaceOrder { customer: named(id), ..order_of(&[(thing, 1)]) };
+        wait(engine.place_order(order)).unwrap();
+    }
+    let hold = PlaceHold { customer: named(2), ..hold_of(None, &[(thing, 1)]) };
+    let hold = wait(engine.reserve(hold)).unwrap();
+    wait(engine.release_reservation(hold.id)).unwrap();
+    drop(engine);
+    let engine = durable(dir.path(), 1);
+    let id = |number| AccountId::Customer(CustomerId(number));
+    assert_eq!(register(&engine, "ann@example.com").id, id(4));
+    assert_eq!(register(&engine, "bob@example.com").id, id(5));
+    assert!(engine.account(id(1)).is_none() && engine.account(id(900)).is_none());
+    drop(engine);
+    let engine = durable(dir.path(), 1);
+    assert_eq!(engine.account_by_login("bob@example.com").unwrap().id, id(5));
+    assert_eq!(register(&engine, "cleo@example.com").id, id(6));
+    check(&engine);
 }

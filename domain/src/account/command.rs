@@ -11,6 +11,9 @@ pub enum AccountCommand {
         role: Role,
         /// The slot of its key; above every one that was given.
         key: KeySlot,
+        /// A customer's id is above this one: what was done before there were accounts may name customers who never were, and it
+        /// must not become somebody's.
+        above: u64,
         /// Who it is.
         identity: Identity,
     },

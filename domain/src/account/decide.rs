@@ -23,8 +23,8 @@ impl Accounts {
         at: Timestamp,
     ) -> Result<Vec<AccountEvent>, Refusal> {
         match command {
-            AccountCommand::Register { role, key, identity } => {
-                self.register(*role, *key, identity, at)
+            AccountCommand::Register { role, key, above, identity } => {
+                self.register(*role, *key, *above, identity, at)
             }
             AccountCommand::Change { id, expected, identity, password } => {
                 self.change(*id, *expected, identity, *password, at)
@@ -73,11 +73,12 @@ impl Accounts {
         &self,
         role: Role,
         key: KeySlot,
+        above: u64,
         identity: &Identity,
         at: Timestamp,
     ) -> Result<Vec<AccountEvent>, Refusal> {
         let id = match role {
-            Role::Customer => AccountId::Customer(CustomerId(self.customers.len() as u64 + 1)),
+            Role::Customer => AccountId::Customer(CustomerId(self.last_customer().max(above) + 1)),
             Role::Staff | Role::Admin => AccountId::Account(self.accounts.len() as u64 + 1),
         };
         self.check_logins(id, identity)?;

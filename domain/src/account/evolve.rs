@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::{Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, Role, Session};
+use super::{
+    Account, AccountEvent, AccountId, Accounts, ApiKey, Counts, LoginVersion, Role, Session, place,
+};
 
 impl Accounts {
     /// Moves the state by what happened.
@@ -9,9 +11,12 @@ impl Accounts {
         match event {
             AccountEvent::Registered(account)
             | AccountEvent::Updated(account)
-            | AccountEvent::PasswordChanged(account)
-            | AccountEvent::RoleChanged(account)
             | AccountEvent::Erased(account) => self.put(account),
+            AccountEvent::PasswordChanged(account) | AccountEvent::RoleChanged(account) => {
+                self.put(account);
+                let (version, since) = (account.version, account.updated_at);
+                self.login_versions.insert(account.id, LoginVersion { version, since });
+            }
             AccountEvent::SessionOpened { account, session } => {
                 let sessions = self.sessions.entry(*account).or_default();
                 sessions.retain(|known| known.expires_at > session.opened_at);
@@ -44,10 +49,18 @@ impl Accounts {
         }
     }
 
-    /// Puts back an account and its sessions, in the order of ids.
+    /// Puts back an account, by which login it is proved, and its sessions, in the order of ids.
     #[doc = include_str!("../../docs/restore_account.md")]
-    pub fn restore_account(&mut self, account: &Arc<Account>, sessions: Vec<Session>) {
+    pub fn restore_account(
+        &mut self,
+        account: &Arc<Account>,
+        login: LoginVersion,
+        sessions: Vec<Session>,
+    ) {
         self.put(account);
+        if login.version > 1 {
+            self.login_versions.insert(account.id, login);
+        }
         if !sessions.is_empty() {
             self.sessions.insert(account.id, sessions);
         }
@@ -65,15 +78,15 @@ impl Accounts {
             AccountId::Customer(_) => &mut self.customers,
             AccountId::Account(_) => &mut self.accounts,
         };
-        let index = account.id.number() as usize - 1;
-        if index == things.len() {
-            things.push(account.clone());
-        } else {
-            let before = std::mem::replace(&mut things[index], account.clone());
-            for login in before.logins() {
-                self.logins.remove(&login);
+        match place(things, account.id.number()) {
+            Err(end) => things.insert(end, account.clone()),
+            Ok(index) => {
+                let before = std::mem::replace(&mut things[index], account.clone());
+                for login in before.logins() {
+                    self.logins.remove(&login);
+                }
+                self.admins -= usize::from(is_admin(&before));
             }
-            self.admins -= usize::from(is_admin(&before));
         }
         self.logins.extend(account.logins().map(|login| (login, account.id)));
         self.admins += usize::from(is_admin(account));

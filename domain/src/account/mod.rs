@@ -124,6 +124,17 @@ pub struct ApiKey {
     pub created_at: Timestamp,
 }
 
+/// By which login an account is proved: it is another one after every change of its password or role, also where ids are given out
+/// again because a backup was put back.
+#[doc = include_str!("../../docs/login_version.md")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LoginVersion {
+    /// The account's version by its last change of that kind.
+    pub version: u32,
+    /// When that was.
+    pub since: Timestamp,
+}
+
 /// Why sessions ended before their time.
 #[doc = include_str!("../../docs/revoked.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -211,11 +222,13 @@ pub enum AccountEvent {
 #[doc = include_str!("../../docs/accounts.md")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accounts {
-    // Each kind is numbered from 1 and nothing is ever removed, so an id is an index.
+    // By id, each kind by itself; nothing is ever removed.
     customers: Vec<Arc<Account>>,
     accounts: Vec<Arc<Account>>,
     /// E-mail addresses and usernames alike: the one has an @, the other has none.
     logins: FxHashMap<Fingerprint, AccountId>,
+    /// Of accounts whose password or role has changed.
+    login_versions: FxHashMap<AccountId, LoginVersion>,
     /// By account, oldest first.
     sessions: FxHashMap<AccountId, Vec<Session>>,
     api_keys: BTreeMap<ApiKeyId, Arc<ApiKey>>,
@@ -304,11 +317,18 @@ impl Accounts {
     #[doc = include_str!("../../docs/accounts_get.md")]
     #[must_use]
     pub fn get(&self, id: AccountId) -> Option<&Arc<Account>> {
-        let index = usize::try_from(id.number().checked_sub(1)?).ok()?;
-        match id {
-            AccountId::Customer(_) => self.customers.get(index),
-            AccountId::Account(_) => self.accounts.get(index),
-        }
+        let things = match id {
+            AccountId::Customer(_) => &self.customers,
+            AccountId::Account(_) => &self.accounts,
+        };
+        place(things, id.number()).ok().map(|index| &things[index])
+    }
+
+    /// The highest id that any customer was given; 0 if there is none.
+    #[doc = include_str!("../../docs/last_customer.md")]
+    #[must_use]
+    pub fn last_customer(&self) -> u64 {
+        self.customers.last().map_or(0, |last| last.id.number())
     }
 
     /// An account that is not erased, if it still has the version the caller saw.
@@ -328,6 +348,14 @@ impl Accounts {
     #[must_use]
     pub fn by_login(&self, login: Fingerprint) -> Option<&Arc<Account>> {
         self.logins.get(&login).and_then(|id| self.get(*id))
+    }
+
+    /// By which login an account is proved now.
+    #[doc = include_str!("../../docs/login_version_of.md")]
+    #[must_use]
+    pub fn login_version(&self, id: AccountId) -> Option<LoginVersion> {
+        let first = |account: &Arc<Account>| LoginVersion { version: 1, since: account.created_at };
+        self.login_versions.get(&id).copied().or_else(|| self.get(id).map(first))
     }
 
     pub(crate) fn login_count(&self) -> usize {
@@ -395,7 +423,12 @@ impl Accounts {
     }
 }
 
-/// The things with an id above `after`.
-fn beyond<T>(things: &[Arc<T>], after: u64) -> std::slice::Iter<'_, Arc<T>> {
-    things.get(usize::try_from(after).unwrap_or(usize::MAX)..).unwrap_or_default().iter()
+/// Where an account is among those of its kind, or where it belongs.
+fn place(things: &[Arc<Account>], id: u64) -> Result<usize, usize> {
+    things.binary_search_by_key(&id, |account| account.id.number())
+}
+
+/// The accounts with an id above `after`.
+fn beyond(things: &[Arc<Account>], after: u64) -> std::slice::Iter<'_, Arc<Account>> {
+    things[things.partition_point(|account| account.id.number() <= after)..].iter()
 }

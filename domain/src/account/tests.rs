@@ -4,8 +4,8 @@ mod property;
 mod sessions;
 
 use super::{
-    AccountCommand, AccountEvent, AccountId, Accounts, Fingerprint, Identity, Revoked, Role,
-    Sealed, TokenHash,
+    AccountCommand, AccountEvent, AccountId, Accounts, Fingerprint, Identity, LoginVersion,
+    Revoked, Role, Sealed, TokenHash,
 };
 use crate::{
     CustomerId, KeySlot, Refusal, SessionId, Timestamp,
@@ -61,7 +61,7 @@ fn identity(email: Option<u8>, username: Option<u8>) -> Identity {
 }
 
 fn register(role: Role, key: u64, identity: Identity) -> C {
-    C::Register { role, key: KeySlot(key), identity }
+    C::Register { role, key: KeySlot(key), above: 0, identity }
 }
 
 fn change(id: AccountId, identity: Identity) -> C {

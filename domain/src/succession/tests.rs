@@ -392,7 +392,8 @@ fn accounts(commands: &[AccountCommand]) -> World {
     let mut world = World::default();
     let sealed = || Sealed([7; 30].into());
     let identity = Identity { sealed: sealed(), email: None, username: None };
-    let register = AccountCommand::Register { role: Role::Customer, key: KeySlot(1), identity };
+    let register =
+        AccountCommand::Register { role: Role::Customer, key: KeySlot(1), identity, above: 0 };
     for command in [register].iter().chain(commands) {
         for event in world.accounts.decide(command, NOW).unwrap() {
             world.allows(event.clone());

@@ -16,11 +16,11 @@ use crate::{
     fields::{Patch, ReadOnly},
     first_password,
     openapi::{
-        answers::{Changed, Conflict, IfMatch, NoAccount, One, WrongCredentials},
+        answers::{Changed, Conflict, IfMatch, NoAccount, One},
         kinds,
     },
     passwords::Password,
-    problem::{Code, Problem},
+    problem::{Code, Fault, Problem},
     query::Params,
     state::Shared,
 };
@@ -140,11 +140,17 @@ pub(crate) async fn patch_profile(
     Ok(done(&req, &acting, &account))
 }
 
+/// Who he is is known by his token; a 401 would tell his client that it is not.
+fn not_the_current() -> Problem {
+    let (code, detail) = (Code::InvalidCredentials, "is not the password of this account");
+    Problem::unprocessable(code, vec![Fault::body("/current_password", code, detail)])
+}
+
 /// `POST /profile/password`: another password. It ends all sessions, the caller's too.
 #[utoipa::path(
     post, path = "/profile/password", tag = "profile",
     request_body = PasswordBody,
-    responses(Changed<AccountView>, Conflict, NoAccount, WrongCredentials),
+    responses(Changed<AccountView>, Conflict, NoAccount),
 )]
 pub(crate) async fn change_password(
     req: HttpRequest,
@@ -156,7 +162,8 @@ pub(crate) async fn change_password(
     let now = own(&acting, caller)?;
     let body = body.valid()?;
     let PasswordBody { current_password: old, new_password: new } = body;
-    prove(&req, &state, acting.personal(&now).as_ref(), old.clone()).await?;
+    let person = acting.personal(&now);
+    prove(&req, &state, person.as_ref(), old.clone(), not_the_current).await?;
     let is_another = old.0 != new.0;
     let password = state.passwords.hash("/new_password", new).await?;
     let change = PersonalChange { password: Some(password), ..PersonalChange::default() };

@@ -20,6 +20,7 @@ use crate::{
     problem::Problem,
     refusals::{locating, plain},
     state::{Shared, State},
+    tokens::Proof,
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -137,7 +138,7 @@ pub(crate) async fn login(
     };
     let account = state.engine.account_by_login(&login);
     let person = account.as_ref().and_then(|account| state.engine.personal(account));
-    let checked = prove(&req, &state, person.as_ref(), password.clone()).await?;
+    let checked = prove(&req, &state, person.as_ref(), password.clone(), wrong).await?;
     let (Some(account), Some(person)) = (account, person) else { return Err(wrong()) };
     let signed_in = open(&req, &state, &account, &person, password).await?;
     if let Checked::Outdated(rehashed) = checked {
@@ -166,7 +167,7 @@ async fn open(
     if now.as_ref().is_some_and(|now| now.password == proved.password) {
         return Ok(signed_in);
     }
-    match prove(req, state, now.as_ref(), password).await {
+    match prove(req, state, now.as_ref(), password, wrong).await {
         Ok(_) => Ok(signed_in),
         Err(problem) => {
             engine.revoke_session(account.id, signed_in.session.id).await?;
@@ -194,7 +195,7 @@ fn tokens(state: &State, signed_in: &SignedIn) -> HttpResponse {
     let SignedIn { account, session, refresh_token } = signed_in;
     let (now, ttl) = (state.engine.now(), state.auth.access_ttl);
     answer::ok(&TokensView {
-        access_token: state.tokens.issue(account.id, account.role, Some(session.id), now, ttl),
+        access_token: state.tokens.issue(account.id, account.role, (*session).into(), now, ttl),
         token_type: "Bearer",
         expires_in: ttl.as_secs(),
         refresh_token,
@@ -213,7 +214,7 @@ pub(crate) async fn logout(
     body: Input<NoBody>,
 ) -> Result<HttpResponse, Problem> {
     let NoBody {} = body.valid()?;
-    if let Caller::Account { id, session: Some(session), .. } = caller {
+    if let Caller::Account { id, proof: Proof::Session(session, _), .. } = caller {
         state.engine.revoke_session(id, session).await?;
     }
     Ok(answer::nothing())

@@ -161,6 +161,20 @@ fn each_role_has_its_own() {
     clerk.send("PATCH", "/v1/customers/1", &role).problem(403, "forbidden");
     let password = json!({ "password": PASSWORD });
     clerk.send("PATCH", "/v1/customers/1", &password).problem(403, "forbidden");
+    // Whatever else is wrong, and whether there is such a customer or not.
+    for body in [
+        role.clone(),
+        password.clone(),
+        json!({ "role": "boss" }),
+        json!({ "role": 1, "nonsense": 1 }),
+        json!({ "password": "short", "version": 9 }),
+    ] {
+        for path in ["/v1/customers/1", "/v1/customers/9", "/v1/customers/1?x=1"] {
+            clerk.send("PATCH", path, &body).problem(403, "forbidden");
+        }
+    }
+    clerk.send("PATCH", "/v1/customers/9", &name).problem(404, "not_found");
+    root.send("PATCH", "/v1/customers/9", &role).problem(404, "not_found");
     clerk.send("DELETE", "/v1/customers/1", &Value::Null).problem(403, "forbidden");
     clerk.send("POST", "/v1/api-keys", &name).problem(403, "forbidden");
     assert_eq!(root.send("PATCH", "/v1/customers/1", &role).is(200)["role"], "staff");

@@ -1,8 +1,8 @@
 //! Requests that are wrong.
 
-use std::time::Duration;
+use std::{io::Write, net::TcpStream, time::Duration};
 
-use stockade_http::HttpConfig;
+use stockade_http::{Auth, AuthMode, HttpConfig};
 
 use crate::server::Server;
 
@@ -190,4 +190,57 @@ fn a_post_without_a_body_counts_as_an_empty_object() {
         answer.starts_with("HTTP/1.1 201") && answer.contains(r#""status":"paid""#),
         "{answer}"
     );
+}
+
+#[test]
+fn whoever_is_refused_is_so_whatever_comes_of_his_body() {
+    let server = Server::with(HttpConfig {
+        auth: Auth { mode: AuthMode::Jwt, ..Auth::default() },
+        json_bytes_max: 1_000,
+        body_timeout: Duration::from_millis(50),
+        ..HttpConfig::default()
+    });
+    let post = |more: &str| {
+        format!(
+            "POST /v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{more}"
+        )
+    };
+    let answer = |request: String| server.raw(request.as_bytes());
+    // What it says of its length comes first.
+    assert!(answer(post("content-length: 2000\r\n\r\n{")).starts_with("HTTP/1.1 413"));
+    let slow = answer(post("content-length: 10\r\n\r\n{"));
+    assert!(slow.starts_with("HTTP/1.1 401"), "{slow}");
+    let large =
+        format!("transfer-encoding: chunked\r\n\r\n7d0\r\n{}\r\n0\r\n\r\n", "x".repeat(2_000));
+    let large = answer(post(&large));
+    assert!(large.starts_with("HTTP/1.1 401"), "{large}");
+    for refused in [slow, large] {
+        assert!(refused.to_lowercase().contains("connection: close"), "{refused}");
+    }
+    // One that is whole is passed over, and its connection goes on.
+    let next = "GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let both = answer(post("content-length: 2\r\n\r\n{}") + next);
+    let statuses: Vec<&str> = both.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["401", "200"], "{both}");
+}
+
+#[test]
+fn all_bodies_together_have_a_bound() {
+    let config =
+        HttpConfig { json_bytes_max: 1_000, bodies_bytes_max: 1_000, ..HttpConfig::default() };
+    let server = Server::with(config);
+    let product = format!(r#"{{"name": "{}", "price": "1.00"}}"#, "x".repeat(150));
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    let head = "POST /v1/products HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    slow.write_all(&[b' '; 900]).unwrap();
+    let post = || server.post("/v1/products", &product);
+    // It is read at some time, and from then on there is no room for another.
+    let refused = (0..10_000).map(|_| post()).find(|answer| answer.status != 201).unwrap();
+    assert!(refused.header("retry-after").is_some());
+    refused.problem(503, "overloaded");
+    server.get("/v1/products?limit=1").is(200);
+    drop(slow);
+    let again = (0..10_000).map(|_| post()).find(|answer| answer.status != 503).unwrap();
+    again.is(201);
 }

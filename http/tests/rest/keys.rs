@@ -85,14 +85,16 @@ pub(crate) fn token(server: &Server, auth: &Auth, account: &Account) -> String {
 /// The same, for as long as that.
 pub(crate) fn token_for(server: &Server, auth: &Auth, account: &Account, ttl: Duration) -> String {
     let tokens = Tokens::open(auth, &server.engine).unwrap();
-    tokens.issue(account.id, account.role, None, server.engine.now(), ttl)
+    let login = server.engine.login_version(account.id).unwrap();
+    tokens.issue(account.id, account.role, login.into(), server.engine.now(), ttl)
 }
 
-/// The claims of a token that would be good.
+/// The claims of a token that would be good, of an account that was made at the start and is as it was made.
 pub(crate) fn claims(subject: &str, role: &str) -> Value {
     let now = NOW_MS / 1_000;
     json!({
-        "iss": "stockade", "aud": "stockade", "sub": subject, "role": role, "iat": now, "exp": now + 3_600,
+        "iss": "stockade", "aud": "stockade", "sub": subject, "role": role, "bond": format!("1.{NOW_MS}"),
+        "iat": now, "exp": now + 3_600,
     })
 }
 

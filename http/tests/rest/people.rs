@@ -263,7 +263,8 @@ fn another_password_ends_every_session() {
         let body = json!({ "current_password": current, "new_password": new });
         ann.send("POST", "/v1/profile/password", &body)
     };
-    change("not the one", "a new password").problem(401, "invalid_credentials");
+    change("not the one", "a new password").refuses("invalid_credentials", "/current_password");
+    ann.get("/v1/profile").is(200);
     change(PASSWORD, "short").refuses("invalid", "/new_password");
     assert_eq!(change(PASSWORD, "a new password").is(200)["version"], 2);
     for person in [&ann, &there] {
@@ -314,6 +315,25 @@ fn whoever_guesses_passwords_must_wait() {
     let late = sign_in(&server, "ann@example.com", PASSWORD);
     assert!(late.header("retry-after").is_some_and(|seconds| seconds != "0"));
     late.problem(429, "rate_limited");
+}
+
+#[test]
+fn whoever_guesses_many_passwords_at_once_must_wait_too() {
+    let limits = RateLimits { failed_logins_per_minute: 2, ..RateLimits::default() };
+    let server = Server::with(HttpConfig {
+        auth: Auth { mode: AuthMode::Jwt, ..Auth::default() },
+        rate_limits: Some(limits),
+        ..HttpConfig::default()
+    });
+    Person::registers(&server, "ann@example.com");
+    let guess = || sign_in(&server, "ann@example.com", "a guess").status;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..12).map(|_| scope.spawn(guess)).collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    let looked_at = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(looked_at, 2, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
 }
 
 #[test]

@@ -170,6 +170,58 @@ fn a_token_is_good_no_longer_than_its_session_and_its_role() {
 }
 
 #[test]
+fn a_token_without_a_session_ends_with_its_password_and_its_role() {
+    let files = Keys::new();
+    let auth = signed(Algorithm::EdDsa, &[&files.ed25519("key")]);
+    let server = keys::server(&auth);
+    // Somebody stays admin.
+    account(&server, Role::Admin);
+    let kim = account(&server, Role::Staff);
+    let made = || token(&server, &auth, &server.engine.account(kim.id).unwrap());
+    let status = |token: &str| server.as_bearer(token, "GET", "/v1/stock", None).status;
+    let first = made();
+    let rename =
+        PersonalChange { email: Some(Some("kim@example.com".into())), ..Default::default() };
+    block_on(server.engine.change_account(kim.id, None, rename)).unwrap();
+    assert_eq!(status(&first), 200, "another address ends nothing");
+    let password = Some(hash_password("a long password").unwrap());
+    let change = PersonalChange { password, ..PersonalChange::default() };
+    block_on(server.engine.change_account(kim.id, None, change)).unwrap();
+    assert_eq!(status(&first), 401, "another password does");
+    let second = made();
+    assert_eq!(status(&second), 200);
+    for role in [Role::Admin, Role::Staff] {
+        block_on(server.engine.set_role(kim.id, None, role)).unwrap();
+        assert_eq!(status(&second), 401, "what has ended stays so");
+    }
+    assert_eq!(status(&made()), 200);
+}
+
+#[test]
+fn a_token_is_nobodys_where_its_ids_are_given_out_again() {
+    let files = Keys::new();
+    let auth = signed(Algorithm::EdDsa, &[&files.ed25519("key")]);
+    // What a crash without syncs forgot, and what was done after a backup that was put back, is done anew by somebody else.
+    let (before, after) = (keys::server(&auth), keys::server(&auth));
+    after.advance(1);
+    let tokens =
+        [("ann@example.com", &before), ("bob@example.com", &after)].map(|(email, server)| {
+            let password = Some(hash_password("a long password").unwrap().into());
+            let person = Personal { email: Some(email.into()), password, ..Personal::default() };
+            let person = block_on(server.engine.register(Role::Customer, person)).unwrap();
+            let body = json!({ "email": email, "password": "a long password" });
+            let signed_in = server.post("/v1/login", body.to_string()).is(200);
+            let of_session = signed_in["access_token"].as_str().unwrap().to_owned();
+            (person.id, [of_session, token(server, &auth, &person)])
+        });
+    let [(ann, anns), (bob, bobs)] = tokens;
+    assert_eq!(ann, bob, "they have the same id");
+    let status = |token: &String| after.as_bearer(token, "GET", "/v1/profile", None).status;
+    assert_eq!(bobs.each_ref().map(status), [200, 200]);
+    assert_eq!(anns.each_ref().map(status), [401, 401]);
+}
+
+#[test]
 fn customers_are_limited_each_for_himself_and_staff_are_not() {
     let files = Keys::new();
     let auth = signed(Algorithm::EdDsa, &[&files.ed25519("key")]);
@@ -195,10 +247,30 @@ fn customers_are_limited_each_for_himself_and_staff_are_not() {
             answer.is(200);
         }
     }
-    // Who may not is told that first, however often he asks.
+}
+
+#[test]
+fn whoever_is_refused_is_counted_too() {
+    let files = Keys::new();
+    let auth = signed(Algorithm::EdDsa, &[&files.ed25519("key")]);
+    let limits = RateLimits { user_per_second: 1, address_per_second: 1, ..RateLimits::default() };
+    let config =
+        HttpConfig { auth: auth.clone(), rate_limits: Some(limits), ..HttpConfig::default() };
+    let server = Server::with(config);
+    let [ann, staff] =
+        [Role::Customer, Role::Staff].map(|role| token(&server, &auth, &account(&server, role)));
+    let limited = |first: u16, policy: &str, ask: &dyn Fn() -> crate::server::Answer| {
+        let answers = (0..1_000).map(|_| ask()).find(|answer| answer.status != first);
+        let refused = answers.expect("it is over the limit at some time");
+        assert_eq!(refused.header("ratelimit-policy"), Some(policy));
+        refused.problem(429, "rate_limited");
+    };
+    let (user, address) = ("\"user\";q=1;w=1", "\"address\";q=1;w=1");
+    limited(403, user, &|| server.as_bearer(&ann, "GET", "/v1/stock", None));
+    limited(401, address, &|| server.get("/v1/stock"));
+    limited(401, address, &|| server.as_bearer("nonsense", "GET", "/v1/shops", None));
     for _ in 0..20 {
-        server.as_bearer(&bob, "GET", "/v1/stock", None).problem(403, "forbidden");
-        server.get("/v1/stock").problem(401, "unauthenticated");
+        server.as_bearer(&staff, "GET", "/v1/stock", None).is(200);
     }
 }
 

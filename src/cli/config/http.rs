@@ -59,6 +59,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |settings| Some(settings.http.json_bytes_max.to_string()),
     },
     Setting {
+        name: "http.bodies_bytes_max",
+        about: "the most bytes of bodies that are under way at once, of all clients together",
+        set: |settings, value| {
+            assign(&mut settings.http.bodies_bytes_max, number(value, JSON_BYTES_MAX, 64 << 30))
+        },
+        get: |settings| Some(settings.http.bodies_bytes_max.to_string()),
+    },
+    Setting {
         name: "http.head_timeout_seconds",
         about: "how long a client may take to send the head of a request",
         set: |settings, value| assign(&mut settings.http.head_timeout, seconds(value, 300)),

@@ -266,6 +266,7 @@ mod tests {
             ("http.connections_max", "0"),
             ("http.json_bytes_max", "1023"),
             ("http.json_bytes_max", "4194305"),
+            ("http.bodies_bytes_max", "4194303"),
             ("http.head_timeout_seconds", "301"),
             ("http.body_timeout_seconds", "0"),
             ("http.keep_alive_seconds", "3601"),

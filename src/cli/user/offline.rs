@@ -98,7 +98,8 @@ impl Accounts for Directory {
         let account = self.find(login)?;
         let ttl = expires.unwrap_or(self.auth.access_ttl);
         let tokens = Tokens::open(&self.auth, &self.engine).map_err(Failure::work)?;
-        Ok(tokens.issue(account.id, account.role, None, self.engine.now(), ttl))
+        let login = self.engine.login_version(account.id).expect("it was found");
+        Ok(tokens.issue(account.id, account.role, login.into(), self.engine.now(), ttl))
     }
 
     fn list(&self) -> Result<Vec<Shown>, Failure> {

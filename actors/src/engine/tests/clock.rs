@@ -1,4 +1,4 @@
-//! A wall clock that jumps: expiry freezes, and is never early, whenever an order was placed.
+//! A wall clock that jumps: expiry freezes, and is never early, whenever an order was placed; no key is forgotten.
 
 use std::{
     sync::{
@@ -10,21 +10,22 @@ use std::{
 
 use futures_executor::block_on;
 use stockade_domain::{
-    Currency, OrderId, ReservationId, ShopId, WarehouseId,
+    Currency, IdempotencyKey, OrderId, ReservationId, ShopId, WarehouseId,
     catalogue::NewProduct,
     holder::{PlaceHold, Source},
-    order::{LineQuantity, PlaceOrder, Status},
+    order::{LineQuantity, Order, PlaceOrder, Status},
 };
 use stockade_storage::MemoryDisk;
 
 use crate::{
-    Config, Engine,
+    Config, Context, Engine, Error,
     clock::{Clock, Guard},
     engine::open::open_by,
 };
 
 const START_MS: u64 = 1_800_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 /// Steps up to this are followed at once.
 const JUMP_MAX: Duration = Duration::from_millis(HOUR_MS);
 
@@ -56,7 +57,12 @@ impl Shop {
 
     /// Stops, and starts again with the wall clock where it is.
     fn restart(self) -> Self {
-        let wall_ms = self.wall.load(Ordering::Acquire);
+        self.restart_after(0)
+    }
+
+    /// Stops, and starts again with the wall clock so much later.
+    fn restart_after(self, by_ms: u64) -> Self {
+        let wall_ms = self.wall.load(Ordering::Acquire) + by_ms;
         self.engine.shutdown().unwrap();
         Self::open(self.disk, wall_ms)
     }
@@ -70,6 +76,20 @@ impl Shop {
         let payment_deadline_ms = Some(deadline_ms);
         let order = PlaceOrder { payment_deadline_ms, ..PlaceOrder::new(ShopId(1), self.lines()) };
         block_on(self.engine.place_order(order)).unwrap().id()
+    }
+
+    /// Places an order under a key.
+    fn place_once(&self, key: u8) -> Result<Order, Error> {
+        let key = Some(IdempotencyKey { key: [key; 16], request: 0 });
+        let engine = self.engine.by(Context { key, ..Context::default() });
+        block_on(engine.place_order(PlaceOrder::new(ShopId(1), self.lines())))
+    }
+
+    /// Whether the effect of a key is known, and still is when the next effect has come, which is when keys are forgotten.
+    fn knows(&self, key: u8) -> bool {
+        let is_known = || matches!(self.place_once(key), Err(Error::AlreadyDone { .. }));
+        let new = || (100..).find(|other| self.place_once(*other).is_ok());
+        is_known() && new().is_some() && is_known()
     }
 
     fn hold(&self, ttl_ms: u64) -> ReservationId {
@@ -125,11 +145,13 @@ fn what_is_placed_while_the_clock_is_behind_does_not_expire_early() {
     let (order, hold) = (shop.place(HOUR_MS), shop.hold(HOUR_MS));
     assert_eq!(shop.status(before), Status::PendingPayment, "nothing expires meanwhile");
     shop.engine.confirm_clock().unwrap();
-    shop.until_expired(before);
     shop.go_on(HOUR_MS - 60_000);
+    // Nobody knows since when the clock had been behind: what was placed before it was seen has its hour, too.
+    assert_eq!(shop.status(before), Status::PendingPayment);
     assert_eq!(shop.status(order), Status::PendingPayment);
     assert!(shop.engine.reservation(hold).unwrap().is_active());
     shop.go_on(120_000);
+    shop.until_expired(before);
     shop.until_expired(order);
     shop.until(|engine| !engine.reservation(hold).unwrap().is_active());
 }
@@ -145,11 +167,12 @@ fn a_restart_while_expiry_is_frozen_makes_nothing_early() {
     assert!(shop.engine.is_clock_frozen(), "it was away for long, as far as anybody knows");
     let later = shop.place(HOUR_MS);
     shop.engine.confirm_clock().unwrap();
-    shop.until_expired(before);
     shop.go_on(HOUR_MS - 60_000);
+    assert_eq!(shop.status(before), Status::PendingPayment);
     assert_eq!(shop.status(order), Status::PendingPayment);
     assert_eq!(shop.status(later), Status::PendingPayment);
     shop.go_on(120_000);
+    shop.until_expired(before);
     shop.until_expired(order);
     // Time was right when this one was placed.
     shop.until_expired(later);
@@ -167,4 +190,42 @@ fn a_restart_after_the_step_was_believed_makes_nothing_early() {
     assert_eq!(shop.status(order), Status::PendingPayment);
     shop.go_on(120_000);
     shop.until_expired(order);
+}
+
+#[test]
+fn a_restart_after_the_clock_was_put_right_makes_nothing_early() {
+    let shop = Shop::new();
+    let order = shop.place(HOUR_MS);
+    let shop = shop.restart_after(2 * DAY_MS);
+    shop.engine.confirm_clock().unwrap();
+    shop.go_on(HOUR_MS - 60_000);
+    assert_eq!(shop.status(order), Status::PendingPayment);
+    shop.go_on(120_000);
+    shop.until_expired(order);
+}
+
+#[test]
+fn a_step_of_the_clock_forgets_no_key() {
+    let shop = Shop::new();
+    shop.place_once(1).unwrap();
+    shop.jump(2 * DAY_MS);
+    shop.place_once(2).unwrap();
+    assert!(shop.knows(1) && shop.knows(2), "while the step is not believed");
+    shop.engine.confirm_clock().unwrap();
+    assert!(shop.knows(1) && shop.knows(2), "when it is");
+    let shop = shop.restart();
+    assert!(shop.knows(1) && shop.knows(2), "after a restart");
+}
+
+#[test]
+fn a_restart_around_a_step_of_the_clock_forgets_no_key() {
+    let shop = Shop::new();
+    shop.place_once(1).unwrap();
+    shop.jump(2 * DAY_MS);
+    let shop = shop.restart();
+    shop.engine.confirm_clock().unwrap();
+    assert!(shop.knows(1), "the restart was in the middle of the step");
+    let shop = shop.restart_after(2 * DAY_MS);
+    shop.engine.confirm_clock().unwrap();
+    assert!(shop.knows(1), "the step was in the middle of the restart");
 }

@@ -23,6 +23,33 @@ fn each_kind_is_numbered_from_one() {
 }
 
 #[test]
+fn whoever_is_named_before_he_is_there_is_nobody_later() {
+    let customer = |key, above| C::Register {
+        role: Role::Customer,
+        key: KeySlot(key),
+        above,
+        identity: identity(Some(key as u8), None),
+    };
+    let world = world().and(customer(4, 1)).and(customer(5, 900)).and(customer(6, 7));
+    let accounts = world.state();
+    let ids = |after| accounts.customers_after(after).map(|known| known.id.number());
+    assert_eq!(ids(0).collect::<Vec<_>>(), [1, 2, 3, 901, 902]);
+    assert_eq!(ids(3).collect::<Vec<_>>(), [901, 902]);
+    assert_eq!(ids(901).chain(ids(u64::MAX)).collect::<Vec<_>>(), [902]);
+    let customer = |id| accounts.get(AccountId::Customer(CustomerId(id)));
+    assert_eq!(customer(901).unwrap().key, KeySlot(5));
+    assert!(customer(4).is_none() && customer(900).is_none() && customer(0).is_none());
+    let staff = C::Register {
+        role: Role::Staff,
+        key: KeySlot(7),
+        above: 900,
+        identity: identity(Some(7), None),
+    };
+    let accounts = world.when(staff).granted();
+    assert_eq!(accounts.accounts_after(1).next().unwrap().id, AccountId::Account(2));
+}
+
+#[test]
 fn a_login_belongs_to_one_account_of_any_kind() {
     let world = world();
     world.when(register(Role::Staff, 4, identity(Some(1), None))).refused(Refusal::EmailTaken);
@@ -133,4 +160,22 @@ fn api_keys_come_and_go_and_are_never_numbered_twice() {
     let full = (1..API_KEYS_MAX).fold(next, |world, _| world.and(key("more")));
     full.when(key("one too many")).invalid("name");
     full.and(revoke(2)).when(key("again")).granted();
+}
+
+#[test]
+fn a_login_is_another_one_after_its_password_or_role_changed() {
+    let login = |world: &Given<Accounts>| world.state().login_version(ANN).unwrap();
+    let world = world();
+    let first = login(&world);
+    assert_eq!(first, LoginVersion { version: 1, since: NOW });
+    let renamed = world.and(change(ANN, identity(Some(11), Some(101)))).and(open(ANN, 1));
+    assert_eq!(login(&renamed), first, "another name is the same login");
+    let password =
+        C::Change { id: ANN, expected: None, identity: identity(Some(1), None), password: true };
+    let changed = renamed.and(password);
+    assert_eq!(login(&changed).version, 3);
+    let back = changed.and(set_role(ANN, Role::Staff)).and(set_role(ANN, Role::Customer));
+    assert_eq!(login(&back).version, 5, "the same role again is not the same login");
+    assert_eq!(back.state().login_version(BOB), Some(first));
+    assert_eq!(back.state().login_version(AccountId::Account(9)), None);
 }

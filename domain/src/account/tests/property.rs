@@ -68,7 +68,8 @@ proptest! {
 fn restored(accounts: &Accounts) -> Accounts {
     let mut again = Accounts::default();
     for account in accounts.customers_after(0).chain(accounts.accounts_after(0)) {
-        again.restore_account(account, accounts.sessions(account.id).to_vec());
+        let login = accounts.login_version(account.id).unwrap();
+        again.restore_account(account, login, accounts.sessions(account.id).to_vec());
     }
     again.restore_rest(accounts.counts(), accounts.api_keys().cloned().collect());
     again
