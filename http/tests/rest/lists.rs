@@ -301,10 +301,13 @@ fn a_search_is_bounded_and_a_word_counts_once() {
     }
 }
 
+/// What happens to the only product there is.
+type Case = (&'static str, fn(&Server));
+
 /// Whatever makes placing refuse shows as nothing available, and the other way round.
 #[test]
 fn what_a_shop_cannot_sell_it_does_not_offer() {
-    let cases: [(&str, fn(&Server)); 9] = [
+    let cases: [Case; 9] = [
         ("archived", |server| {
             server.patch("/v1/products/1", r#"{"status": "archived"}"#).is(200);
         }),
