@@ -50,7 +50,8 @@ impl Shop {
             let id =
                 known.unwrap_or_else(|| block_on(engine.register(role, who(role))).unwrap().id);
             let tokens = Tokens::open(&auth, &engine).unwrap();
-            tokens.issue(id, role, None, engine.now(), Duration::from_secs(3_600))
+            let login = engine.login_version(id).unwrap();
+            tokens.issue(id, role, login.into(), engine.now(), Duration::from_secs(3_600))
         };
         let (admin, ann) = (token(Role::Admin), token(Role::Customer));
         let config = HttpConfig { auth: auth.clone(), ..HttpConfig::default() };

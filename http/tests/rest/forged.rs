@@ -173,8 +173,8 @@ fn of_the_past(shop: &Shop) -> Vec<Named> {
     let tokens = Tokens::open(auth, engine).unwrap();
     let sign_in = |ttl| block_on(engine.open_session(signed_out.id, ttl)).unwrap();
     let of = |signed_in: &SignedIn| {
-        let session = Some(signed_in.session.id);
-        tokens.issue(signed_out.id, Role::Admin, session, engine.now(), HOUR)
+        let proof = signed_in.session.into();
+        tokens.issue(signed_out.id, Role::Admin, proof, engine.now(), HOUR)
     };
     let revoked = sign_in(HOUR);
     block_on(engine.revoke_session(signed_out.id, revoked.session.id)).unwrap();
@@ -185,8 +185,7 @@ fn of_the_past(shop: &Shop) -> Vec<Named> {
     server.advance(10);
     let running = sign_in(HOUR);
     assert_eq!(shop.ask(Some(&of(&running)), "GET", "/api-keys"), 422, "the session is good");
-    let others =
-        tokens.issue(demoted.id, Role::Staff, Some(running.session.id), engine.now(), HOUR);
+    let others = tokens.issue(demoted.id, Role::Staff, running.session.into(), engine.now(), HOUR);
     vec![
         ("expired", shop.expired.clone()),
         ("of somebody who was an admin", by_demoted),
