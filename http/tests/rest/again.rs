@@ -11,7 +11,7 @@ use std::{
 use futures_executor::block_on;
 use serde_json::{Value, json};
 use stockade_actors::{Config, Engine};
-use stockade_domain::account::{Personal, Role};
+use stockade_domain::account::{AccountId, Personal, Role};
 use stockade_http::{Auth, AuthMode, HttpConfig, Tokens, hash_password};
 
 use crate::server::{Answer, NOW_MS, Server};
@@ -22,8 +22,9 @@ const HEADERS: [&str; 4] = ["location", "etag", "content-type", "cache-control"]
 /// A server on a directory, and who asks it.
 struct Shop {
     server: Server,
-    admin: String,
-    ann: String,
+    auth: Auth,
+    admin: AccountId,
+    ann: AccountId,
 }
 
 /// A command, and what it was answered at first.
@@ -45,17 +46,13 @@ impl Shop {
             true => engine.accounts().first().map(|account| account.id),
             false => engine.customers(0, 1, |_| true).first().map(|account| account.id),
         };
-        let token = |role| {
+        let account = |role| {
             let known = find(role == Role::Admin);
-            let id =
-                known.unwrap_or_else(|| block_on(engine.register(role, who(role))).unwrap().id);
-            let tokens = Tokens::open(&auth, &engine).unwrap();
-            let login = engine.login_version(id).unwrap();
-            tokens.issue(id, role, login.into(), engine.now(), Duration::from_secs(3_600))
+            known.unwrap_or_else(|| block_on(engine.register(role, who(role))).unwrap().id)
         };
-        let (admin, ann) = (token(Role::Admin), token(Role::Customer));
+        let (admin, ann) = (account(Role::Admin), account(Role::Customer));
         let config = HttpConfig { auth: auth.clone(), ..HttpConfig::default() };
-        Self { server: Server::over(config, engine.clone()), admin, ann }
+        Self { server: Server::over(config, engine.clone()), auth, admin, ann }
     }
 
     fn send(
@@ -66,7 +63,14 @@ impl Shop {
         key: Option<&str>,
         body: &str,
     ) -> Answer {
-        let bearer = format!("Bearer {}", if by_ann { &self.ann } else { &self.admin });
+        // A new one each time: a changed password ends those before.
+        let (id, role) =
+            if by_ann { (self.ann, Role::Customer) } else { (self.admin, Role::Admin) };
+        let engine = &self.server.engine;
+        let login = engine.login_version(id).unwrap().into();
+        let tokens = Tokens::open(&self.auth, engine).unwrap();
+        let token = tokens.issue(id, role, login, engine.now(), Duration::from_secs(3_600));
+        let bearer = format!("Bearer {token}");
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         if key.is_none() && method != "POST" {
@@ -163,6 +167,7 @@ fn commands() -> Vec<(bool, &'static str, &'static str, Value)> {
         ("PATCH", "/v1/orders/1/status", json!({"status": "paid"})),
         ("POST", "/v1/orders/1/shipments", one.clone()),
         ("POST", "/v1/orders/1/cancel", json!({"lines": one["lines"], "reason": "too many"})),
+        ("POST", "/v1/orders/1/refunds", json!({"amount": "0.50"})),
         ("PATCH", "/v1/orders/1/status", json!({"status": "shipped"})),
         ("POST", "/v1/orders/1/deliver", json!({})),
         ("POST", "/v1/orders/1/returns", one.clone()),
@@ -171,6 +176,12 @@ fn commands() -> Vec<(bool, &'static str, &'static str, Value)> {
         ("POST", "/v1/orders/batch", json!({"orders": [line, keyed]})),
         ("POST", "/v1/customers", json!({"name": "Bea"})),
         ("PATCH", "/v1/customers/1", json!({"name": "Anna"})),
+        (
+            "POST",
+            "/v1/accounts",
+            json!({"username": "cleo", "role": "staff", "password": "correct horse"}),
+        ),
+        ("PATCH", "/v1/accounts/2", json!({"name": "Cleo"})),
     ];
     let ann = [
         ("POST", "/v1/orders", json!({"product_id": 3, "quantity": 1})),
@@ -228,6 +239,7 @@ fn go_on(shop: &Shop, round: u64) {
     shop.change("PATCH", "/v1/warehouses/2", &json!({"name": format!("place {round}")}));
     shop.change("PATCH", "/v1/shops/2", &json!({"name": format!("shop {round}")}));
     shop.change("PATCH", "/v1/customers/1", &json!({"name": format!("Ann {round}")}));
+    shop.change("PATCH", "/v1/accounts/2", &json!({"name": format!("Cleo {round}")}));
     shop.change(
         "PUT",
         "/v1/warehouses/1/stock/1",

@@ -127,7 +127,7 @@ fn whoever_is_counted_is_told_what_is_left() {
         let told = wrong.header("ratelimit").unwrap();
         assert!(told.starts_with("\"address\";r=") && told.contains(", \"login\";r=2"), "{told}");
         assert!(told.contains(&format!(", \"failed-login\";r={left};t=")), "{told}");
-        let policies = format!("{policy}, \"login\";q=30;w=60, \"failed-login\";q=2;w=60");
+        let policies = format!("{policy}, \"failed-login\";q=2;w=60, \"login\";q=30;w=60");
         assert_eq!(wrong.header("ratelimit-policy"), Some(policies.as_str()));
         wrong.problem(401, "invalid_credentials");
     }
