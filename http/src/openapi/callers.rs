@@ -77,7 +77,7 @@ impl Callers {
                 &json!({
                     "name": "Idempotency-Key", "in": "header", "required": false,
                     "description": "The same request under the same key has one effect, and is answered like the first time.",
-                    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+                    "schema": {"$ref": "#/components/schemas/IdempotencyKey"},
                 }),
             );
             say(

@@ -4,7 +4,6 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::{
-    Sequence,
     catalogue::{CatalogueCommand, Product},
     limits::BATCH_ORDERS_MAX,
 };
@@ -17,13 +16,13 @@ use super::{
 };
 use crate::{
     answer,
-    command::{Acting, Known},
+    command::Acting,
     extract::Input,
     gate::Body,
-    openapi::answers::Done,
+    openapi::{answers::Done, rows::NewProductRow},
     problem::Problem,
     refusals::{Named, Request, explain, locating, plain},
-    replay::{Rows, of_rows},
+    replay::of_rows,
 };
 
 /// `POST /products/batch`.
@@ -34,7 +33,7 @@ use crate::{
     examples(json!({"products": [{"name": "Mug, green", "price": "12.50", "sku": "MUG-GREEN", "stock": 20}]}))
 )]
 pub(crate) struct BatchBody {
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<NewProductRow>, min_items = 1, max_items = 1000)]
     products: Vec<NewProductBody>,
 }
 
@@ -76,14 +75,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What a row comes to.
-enum Draft {
-    /// It was carried out before, here.
-    Done(Sequence),
-    /// The engine is asked: the status of its success, and the shops as the row listed them.
-    Asked(u16, Vec<u64>),
-}
-
 /// `POST /products/batch`: products by their skus, those that are there changed and the others created, each by itself, with one
 /// wait for the disk.
 #[utoipa::path(
@@ -101,60 +92,36 @@ pub(crate) async fn change_many(
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/products", detail));
     }
-    let own = rows.iter().map(|row| row.idempotency_key.as_deref());
-    let keys = acting.row_keys("products", &written, own);
     let mut skus = HashSet::new();
-    let mut commands = Vec::with_capacity(rows.len());
-    let mut drafts = Vec::with_capacity(rows.len());
-    for (at, (row, own)) in rows.into_iter().zip(keys).enumerate() {
-        let twice = row.sku().is_some_and(|sku| !skus.insert(sku.to_owned()));
-        let place = format!("/products/{at}");
-        // What a row asks for depends on what is there by now: its key comes first.
-        let known = match own {
-            Ok(own) => acting.check_row(at, own, &place)?,
-            Err(problem) => Err(problem.under(&place)),
-        };
-        drafts.push(known.and_then(|known| match known {
-            Known::Done(at) => Ok(Draft::Done(at)),
-            Known::New(_) if twice => {
-                Err(Problem::field("/sku", "is in this batch already").under(&place))
-            }
-            Known::New(key) => {
-                let (command, asked) =
-                    draft(&acting, row).map_err(|problem| problem.under(&place))?;
-                commands.push((command, key));
-                Ok(asked)
-            }
-        }));
-    }
+    let is_new = |row: &NewProductBody| row.sku().is_none_or(|sku| skus.insert(sku.to_owned()));
+    let is_first: Vec<bool> = rows.iter().map(is_new).collect();
+    let draft = |at: usize, row: NewProductBody| match is_first[at] {
+        true => draft(&acting, row),
+        false => Err(Problem::field("/sku", "is in this batch already")),
+    };
+    let (commands, rows) = acting.each("products", rows, &written, NewProductBody::key, draft)?;
     let changed = acting.change_catalogue_keyed(commands).await.map_err(locating(plain))?;
-    let mut changed = changed.into_iter();
-    // A row that is wrong has its problem already; the others have the engine's answer, in order.
-    let answer = |draft: &Result<Draft, Problem>| match draft {
-        Ok(Draft::Done(at)) => Err(Error::AlreadyDone { at: *at }),
-        Ok(Draft::Asked(status, _)) => match changed.next() {
-            Some(Ok(CatalogueThing::Product(product))) => Ok((*status, product)),
-            Some(Err(error)) => Err(error),
-            _ => Err(Error::Panicked),
-        },
-        Err(_) => Err(Error::Panicked),
+    let told = changed.into_iter().zip(rows.asked()).map(|(thing, asked)| match thing? {
+        CatalogueThing::Product(product) => Ok((asked.status, product)),
+        _ => Err(Error::Panicked),
+    });
+    let told: Vec<_> = told.collect();
+    let refused = |error, at, asked: &Asked| {
+        let inner = body::locate(&asked.shops);
+        let locate = |named: Named<'_>| Some(format!("/products/{at}{}", inner(named)?));
+        explain(error, &Request { locate: &locate, currency: None })
     };
-    let Rows { answers, replayed } =
-        Rows::read(&acting, drafts.iter().map(answer).collect(), first).await?;
-    let shown = |(at, (draft, answer)): (usize, (Result<Draft, Problem>, Result<_, Error>))| {
-        let shops = match draft? {
-            Draft::Asked(_, shops) => shops,
-            Draft::Done(_) => Vec::new(),
-        };
-        answer.map_err(|error| {
-            let inner = body::locate(&shops);
-            let locate = |named: Named<'_>| Some(format!("/products/{at}{}", inner(named)?));
-            explain(error, &Request { locate: &locate, currency: None })
-        })
-    };
-    let answers: Vec<_> = drafts.into_iter().zip(answers).enumerate().map(shown).collect();
+    let (answers, replayed) = rows.answers(&acting, told, first, refused).await?;
     let results = answers.iter().map(|answer| Row::of(&acting, answer)).collect();
     Ok(of_rows(replayed, answer::ok(&Results { results })))
+}
+
+/// What the engine is asked for a row.
+struct Asked {
+    /// The status of its success.
+    status: u16,
+    /// The shops as the row listed them.
+    shops: Vec<u64>,
 }
 
 /// What a row was answered before. A product that was made has its first version.
@@ -167,12 +134,12 @@ fn first(first: FirstAnswer) -> Option<(u16, Arc<Product>)> {
     }
 }
 
-fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Draft), Problem> {
+fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Asked), Problem> {
     let known = row.sku().and_then(|sku| engine.catalogue().product_by_sku(sku).cloned());
     match known {
         None => {
             let (new, shops) = row.into_new(engine)?;
-            Ok((CatalogueCommand::CreateProduct(new), Draft::Asked(201, shops)))
+            Ok((CatalogueCommand::CreateProduct(new), Asked { status: 201, shops }))
         }
         Some(now) => {
             let mut wanted = row.change(&now)?;
@@ -182,7 +149,7 @@ fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Draf
             }
             let (id, change) = (now.id, wanted.change);
             let command = CatalogueCommand::ChangeProduct { id, expected: None, change };
-            Ok((command, Draft::Asked(200, wanted.shops)))
+            Ok((command, Asked { status: 200, shops: wanted.shops }))
         }
     }
 }
