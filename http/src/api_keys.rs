@@ -9,7 +9,7 @@ use crate::{
     answer,
     extract::Input,
     openapi::{
-        answers::{Made, Many, Nothing, Paging},
+        answers::{Conflict, Made, Many, Nothing, Paging},
         kinds,
     },
     page::Page,
@@ -72,7 +72,7 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 #[utoipa::path(
     post, path = "/api-keys", tag = "api-keys", summary = "Makes an API key; its token is shown this once",
     request_body = NewApiKeyBody,
-    responses(Made<ApiKeyView<'static>>),
+    responses(Made<ApiKeyView<'static>>, Conflict),
 )]
 pub(crate) async fn create(
     req: HttpRequest,

@@ -159,6 +159,7 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
             (S::CONFLICT, Code::ReservationConverted, about("reservation", reservation.0))
         }
         Refusal::TooManyHolds => (S::TOO_MANY_REQUESTS, Code::TooManyHolds, None),
+        Refusal::TooManyApiKeys(_) => (S::CONFLICT, Code::TooManyApiKeys, None),
         Refusal::TransferClosed(_) => (S::CONFLICT, Code::TransferClosed, None),
         Refusal::EmailTaken => (S::CONFLICT, Code::EmailTaken, Some(Named::Field("email"))),
         Refusal::UsernameTaken => {
@@ -285,6 +286,7 @@ mod tests {
             (Refusal::LastAdmin, 409, "last_admin"),
             (Refusal::RefreshTokenReused, 401, "refresh_token_reused"),
             (Refusal::SessionEnded, 401, "unauthenticated"),
+            (Refusal::TooManyApiKeys(100), 409, "too_many_api_keys"),
         ]
     }
 
@@ -323,6 +325,7 @@ mod tests {
                     | Refusal::LastAdmin
                     | Refusal::RefreshTokenReused
                     | Refusal::SessionEnded
+                    | Refusal::TooManyApiKeys(_)
             );
             let problem = json(&locating(locate)(Error::Refused(refusal)));
             assert_eq!(problem["errors"].is_null(), names_nothing, "{problem}");

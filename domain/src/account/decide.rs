@@ -233,8 +233,7 @@ impl Accounts {
     ) -> Result<Vec<AccountEvent>, Refusal> {
         check_text("name", name, TEXT_MAX)?;
         if self.api_keys.len() >= API_KEYS_MAX {
-            let detail = format!("there are {API_KEYS_MAX} API keys already: revoke one first");
-            return Err(Refusal::invalid("name", detail));
+            return Err(Refusal::TooManyApiKeys(API_KEYS_MAX));
         }
         let id = ApiKeyId(self.counts.api_keys + 1);
         let key = ApiKey { id, name: name.into(), token, created_at: at };

@@ -215,3 +215,16 @@ fn a_machine_has_a_key_that_is_shown_once() {
     profile().problem(401, "unauthenticated");
     root.send("DELETE", "/v1/api-keys/3", &Value::Null).problem(404, "not_found");
 }
+
+#[test]
+fn there_are_so_many_api_keys_and_no_more() {
+    let server = Server::start();
+    let make = || server.post("/v1/api-keys", r#"{"name": "till"}"#);
+    for _ in 0..100 {
+        make().is(201);
+    }
+    let problem = make().problem(409, "too_many_api_keys");
+    assert!(problem["detail"].as_str().unwrap().contains("100"), "{problem}");
+    assert_eq!(server.delete("/v1/api-keys/50").status, 204);
+    make().is(201);
+}
