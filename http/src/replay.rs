@@ -12,8 +12,8 @@ use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::Sequence;
 
 use crate::{
-    accounts, adjustments, command::Acting, orders, problem::Problem, products, reservations,
-    shops, state::Shared, stock, transfers, warehouses,
+    accounts, adjustments, api_keys, command::Acting, orders, problem::Problem, products,
+    reservations, shops, state::Shared, stock, transfers, warehouses,
 };
 
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -56,6 +56,7 @@ fn show(req: &HttpRequest, engine: &Engine, first: FirstAnswer) -> HttpResponse 
         FirstAnswer::Catalogue(CatalogueThing::Shop(shop)) => shops::done(req, &shop),
         FirstAnswer::Catalogue(CatalogueThing::Warehouse(place)) => warehouses::done(req, &place),
         FirstAnswer::Stock(row) => stock::done(&row),
+        FirstAnswer::ApiKey(made) => api_keys::done(req, &made),
         FirstAnswer::Account(account) => accounts::done(req, engine, &account),
     }
 }

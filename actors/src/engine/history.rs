@@ -11,7 +11,7 @@ use stockade_domain::{
     transfer::Transfer,
 };
 
-use super::Engine;
+use super::{Engine, MadeApiKey};
 use crate::{CatalogueThing, Error, OrderHistory, StockRow, feed, workflow};
 
 /// What a command under a key answered the first time.
@@ -30,6 +30,8 @@ pub enum FirstAnswer {
     Adjusted(AdjustmentEvent),
     /// An account as it was then; what is personal in it is opened as ever.
     Account(Arc<Account>),
+    /// An API key, with the text by which a machine presents it.
+    ApiKey(MadeApiKey),
     /// A product, shop or warehouse, as it was then.
     Catalogue(CatalogueThing),
     /// A stock, as it is *now*: what was set is in the journal, but what was on hand and reserved around it moves with every
@@ -76,7 +78,7 @@ impl Engine {
         if at == 0 || at > self.position() {
             return Err(none());
         }
-        let Event::Origin(Origin { covers, .. }) = self.event_at(at)? else {
+        let Event::Origin(Origin { covers, key: under, .. }) = self.event_at(at)? else {
             return Err(none());
         };
         let group = self.shared().journal().read_from(at, covers as usize);
@@ -100,7 +102,11 @@ impl Engine {
                 | AccountEvent::RoleChanged(account)
                 | AccountEvent::Erased(account),
             ) => Ok(FirstAnswer::Account(account.clone())),
-            // Sessions and API keys are answered with secrets that are kept nowhere.
+            Event::Account(AccountEvent::ApiKeyCreated(key)) => {
+                let text = self.text_of(key, under);
+                Ok(FirstAnswer::ApiKey(MadeApiKey { key: key.clone(), text }))
+            }
+            // Sessions are answered with secrets that are kept nowhere.
             Event::Account(_) | Event::IdsLeased { .. } | Event::Clock(_) | Event::Origin(_) => {
                 Err(none())
             }

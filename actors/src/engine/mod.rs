@@ -31,7 +31,7 @@ use crate::{
     lane::{LaneThread, NextIds},
     shared::Shared,
 };
-pub use accounts::SignedIn;
+pub use accounts::{MadeApiKey, SignedIn};
 pub use history::FirstAnswer;
 pub use queries::CatalogueView;
 pub use run::BatchMode;

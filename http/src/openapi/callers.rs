@@ -31,14 +31,8 @@ fn by_table(method: &str, path: &str) -> &'static str {
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
 /// The commands whose effect is not remembered: what they answer is a secret, or they have none.
-const WITHOUT_KEY: [&str; 6] = [
-    "/v1/orders/plan",
-    "/v1/register",
-    "/v1/login",
-    "/v1/token/refresh",
-    "/v1/logout",
-    "/v1/api-keys",
-];
+const WITHOUT_KEY: [&str; 5] =
+    ["/v1/orders/plan", "/v1/register", "/v1/login", "/v1/token/refresh", "/v1/logout"];
 
 impl Callers {
     /// The refusals that follow from who asks.
