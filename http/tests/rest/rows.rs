@@ -178,7 +178,7 @@ fn a_row_key_in_many_batches_at_once_has_one_effect() {
             thread::spawn(move || {
                 barrier.wait();
                 let rows = [order(&format!("{round}-{n}")), order(&format!("{round}"))];
-                let mode = if n % 2 == 0 { "each" } else { "all" };
+                let mode = if n.is_multiple_of(2) { "each" } else { "all" };
                 server.post(ORDERS, json!({"mode": mode, "orders": rows}).to_string())
             })
         };
