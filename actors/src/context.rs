@@ -34,6 +34,11 @@ impl By {
         }
     }
 
+    /// The idempotency key of the command.
+    pub(crate) fn key(&self) -> Option<IdempotencyKey> {
+        self.0.as_ref()?.key
+    }
+
     /// The event in front of a decision of so many events, if there is anything to say.
     pub(crate) fn origin(&self, covers: usize) -> Option<Event> {
         let Context { who, key, .. } = **self.0.as_ref()?;

@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashMap;
 use stockade_domain::{
-    Event, OrderId, Sequence, Timestamp, TransferId,
+    Event, OrderId, Origin, Sequence, Timestamp, TransferId, Who,
     order::{Order, OrderEvent},
     transfer::{Transfer, TransferEvent},
 };
@@ -44,6 +44,8 @@ pub struct Happened {
     pub epoch: u32,
     /// When it was committed.
     pub at: Timestamp,
+    /// Whose decision it was, where that is known: takes and gives are part of no decision, and nobody decides that a time is up.
+    pub who: Option<Who>,
     /// What happened.
     pub event: Event,
     /// Its thing right after.
@@ -88,8 +90,9 @@ impl Engine {
         while feed.position < end && reader.work < RECORDS_MAX && feed.happened.len() < limit {
             let records = self.shared().journal().read_from(feed.position, CHUNK);
             let records = records.map_err(|error| unreadable(&error.to_string()))?;
-            if records.is_empty() {
-                break;
+            let Some(first) = records.first() else { break };
+            if feed.position == after && after > 0 {
+                reader.begin_within(first)?;
             }
             for record in records {
                 // What is not folded yet is not known to the read side either.
@@ -98,7 +101,7 @@ impl Engine {
                 }
                 let event = decode(&record)?;
                 reader.work += 1;
-                reader.follow(&event);
+                reader.follow(record.sequence, &event);
                 if fits(&event) {
                     if reader.is_spent(record.sequence, &event) && feed.position > after {
                         return Ok(feed);
@@ -118,24 +121,66 @@ impl Engine {
     }
 }
 
+/// The origins that may cover what follows, each with its last event. One of a row stands within one of its batch.
+#[derive(Default)]
+struct Origins(Vec<(Option<Who>, Sequence)>);
+
+impl Origins {
+    fn begin(&mut self, at: Sequence, origin: &Origin) {
+        self.0.retain(|(_, last)| *last > at);
+        self.0.push((origin.who, at + u64::from(origin.covers)));
+    }
+
+    /// Whose decision an event is of: of two origins that cover it the nearer one counts.
+    fn who(&self, sequence: Sequence) -> Option<Who> {
+        self.0.iter().rev().find(|(_, last)| sequence <= *last)?.0
+    }
+}
+
 /// The states of one page's orders and transfers, as of the record that is being read.
 struct Reader<'a> {
     shared: &'a Shared,
     orders: FxHashMap<OrderId, Order>,
     transfers: FxHashMap<TransferId, Transfer>,
+    origins: Origins,
     /// Records read so far.
     work: usize,
 }
 
 impl<'a> Reader<'a> {
     fn new(shared: &'a Shared) -> Self {
-        let (orders, transfers) = Default::default();
-        Self { shared, orders, transfers, work: 0 }
+        let (orders, transfers, origins) = Default::default();
+        Self { shared, orders, transfers, origins, work: 0 }
+    }
+
+    /// Looks at what stands before the first record of a page, as far as it may be of the same group: a group has one commit time.
+    fn begin_within(&mut self, first: &OwnedRecord) -> Result<(), Error> {
+        let is_of_commit = |record: &&OwnedRecord| {
+            (record.epoch, record.time_ms) == (first.epoch, first.time_ms)
+                && record.sequence < first.sequence
+        };
+        // Most pages begin between two commits, and one look says so.
+        for back in [1, 64, CHUNK, RECORDS_MAX] {
+            let from = first.sequence.saturating_sub(back as u64 + 1);
+            let before = self.shared.journal().read_from(from, back);
+            let before = before.map_err(|error| unreadable(&error.to_string()))?;
+            let of_commit = before.iter().filter(is_of_commit).count();
+            if of_commit < before.len() || from == 0 || back == RECORDS_MAX {
+                for record in before.iter().filter(is_of_commit) {
+                    if let Event::Origin(origin) = decode(record)? {
+                        self.origins.begin(record.sequence, &origin);
+                    }
+                }
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the states that are known.
-    fn follow(&mut self, event: &Event) {
+    fn follow(&mut self, sequence: Sequence, event: &Event) {
         match event {
+            Event::Origin(origin) => self.origins.begin(sequence, origin),
             Event::Order(OrderEvent::Placed(placed)) => {
                 self.orders.insert(placed.id, Order::new(placed.clone()));
             }
@@ -195,8 +240,8 @@ impl<'a> Reader<'a> {
             }
             _ => After::Event,
         };
-        let at = Timestamp(record.time_ms);
-        Ok(Happened { sequence, epoch: record.epoch, at, event, after })
+        let (at, who) = (Timestamp(record.time_ms), self.origins.who(sequence));
+        Ok(Happened { sequence, epoch: record.epoch, at, who, event, after })
     }
 
     /// A thing after the events of its own up to `sequence`.

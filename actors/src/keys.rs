@@ -131,9 +131,12 @@ impl InFlight {
     /// Takes one more key.
     ///
     /// # Errors
-    /// It is in flight already, or its effect is there.
+    /// It is in flight already, or its effect is there. Two rows of one batch are two commands, and cannot have one key.
     pub(crate) fn begin(&mut self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<(), Error> {
-        self.keys.begin(key, read)?;
+        self.keys.begin(key, read).map_err(|error| match error {
+            Error::InProgress if self.held.contains(&key.key) => Error::KeyReused,
+            error => error,
+        })?;
         self.held.push(key.key);
         Ok(())
     }

@@ -34,7 +34,9 @@ mod workflow;
 pub use audit::{Audit, Verified, VerifyError, verify};
 pub use config::{Config, Durability};
 pub use context::Context;
-pub use engine::{BatchMode, CatalogueView, Engine, FirstAnswer, Opened, SignedIn, Stats};
+pub use engine::{
+    BatchMode, CatalogueView, Engine, FirstAnswer, MadeApiKey, Opened, SignedIn, Stats,
+};
 pub use error::{Error, OpenError};
 pub use feed::{After, Feed, Happened};
 pub use job::{CatalogueThing, NewTransfer};

@@ -12,13 +12,13 @@ use aws_lc_rs::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use stockade_domain::{
-    KeySlot, OrderId,
+    ApiKeyId, IdempotencyKey, KeySlot, OrderId,
     account::{Account, Accounts, Fingerprint, Identity, Personal, Sealed, login_key},
     order::{Details, SealedDetails},
 };
 use stockade_storage::{Disk, Keyring};
 
-use crate::OpenError;
+use crate::{OpenError, token::Secret};
 
 /// What is sealed: bytes of the one never pass for the other.
 enum Content {
@@ -53,7 +53,9 @@ impl Vault {
         if accounts.last_key() > 0 && self.ring.secret().is_none() {
             self.accept_loss()?;
         }
-        self.ring.forget_above(accounts.last_key());
+        // No account and no API key is made before the ring is durable: without them its secret was used for nothing yet.
+        let is_used = accounts.last_key() > 0 || accounts.next_api_key() > ApiKeyId(1);
+        self.ring.forget_above(is_used.then(|| accounts.last_key()));
         let all = || accounts.customers_after(0).chain(accounts.accounts_after(0));
         let erased: Vec<u64> =
             all().filter(|account| account.is_erased()).map(|account| account.key.0).collect();
@@ -105,6 +107,25 @@ impl Vault {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.ring.secret()?);
         let tag = hmac::sign(&key, login_key(login).as_bytes());
         tag.as_ref().first_chunk().map(|bytes| Fingerprint(*bytes))
+    }
+
+    /// Whether there is a ring.
+    pub(crate) fn is_made(&self) -> bool {
+        self.ring.secret().is_some()
+    }
+
+    /// The secret of an API key that is made under an idempotency key: whoever sends the same command again is shown it again, and
+    /// nothing of it is stored. It is of this one key, also when the idempotency key was forgotten and comes again. Nothing while
+    /// there is no secret to derive it from.
+    pub(crate) fn api_key_secret(&self, id: ApiKeyId, key: &IdempotencyKey) -> Option<Secret> {
+        let from = hmac::Key::new(hmac::HMAC_SHA256, &self.ring.secret()?);
+        let mut context = hmac::Context::with_key(&from);
+        // No login has a zero in it, so that this is the fingerprint of none.
+        context.update(b"\0api key");
+        context.update(&id.0.to_le_bytes());
+        context.update(&key.key);
+        context.update(&key.request.to_le_bytes());
+        context.sign().as_ref().first_chunk().map(|bytes| Secret::new(*bytes))
     }
 
     /// Seals a person; nothing if the key is gone.

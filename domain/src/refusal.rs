@@ -131,6 +131,9 @@ pub enum Refusal {
     /// No such session runs.
     #[error("the session has ended")]
     SessionEnded,
+    /// There are as many API keys as there may be.
+    #[error("there are {0} API keys, the most there may be: revoke one first")]
+    TooManyApiKeys(usize),
 }
 
 /// One demand that could not be met.

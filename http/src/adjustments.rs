@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use stockade_actors::{Engine, Error, FirstAnswer};
+use stockade_actors::{Engine, FirstAnswer};
 use stockade_domain::{
     AdjustmentId, ProductId, StockKey, WarehouseId,
     adjustment::{Adjust, AdjustRow, Adjusted, AdjustmentEvent, Reason, RowsAdjusted},
@@ -22,7 +22,7 @@ use crate::{
     },
     problem::Problem,
     refusals::{Named, Request, explain, locating, plain},
-    replay::{First, Rows, of_rows},
+    replay::{First, of_rows},
     time::Time,
 };
 
@@ -163,7 +163,8 @@ struct RowBody {
     reason: Option<ReasonBody>,
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
-    #[schema(ignore)]
+    /// Of the row, in mode `each`.
+    #[schema(value_type = Option<kinds::IdempotencyKey>)]
     idempotency_key: Option<String>,
 }
 
@@ -207,6 +208,10 @@ impl From<ReasonBody> for Reason {
 }
 
 impl RowBody {
+    fn key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+
     fn delta(&self) -> StockDelta {
         let stock = StockKey::new(WarehouseId(self.warehouse_id), ProductId(self.product_id));
         StockDelta { stock, delta: self.delta }
@@ -240,7 +245,10 @@ pub(crate) async fn adjust(
         }
         Some(rows) if body.mode == Some(Mode::Each) => each(&acting, &body, rows, &written).await,
         Some(rows) => match rows.iter().position(|row| row.idempotency_key.is_some()) {
-            Some(at) => Err(Problem::row_key().under(&format!("/adjustments/{at}"))),
+            Some(at) => {
+                let detail = "is for mode each: in mode all the rows are one command, with one key";
+                Err(Problem::field(format!("/adjustments/{at}/idempotency_key"), detail))
+            }
             None => all(&acting, body, rows).await,
         },
     }
@@ -319,29 +327,24 @@ async fn each(
     rows: Vec<RowBody>,
     written: &Body,
 ) -> Result<HttpResponse, Problem> {
-    let own = rows.iter().map(|row| row.idempotency_key.as_deref());
-    let keys = acting.row_keys("adjustments", written, own);
-    let mut requests = Vec::with_capacity(rows.len());
-    for (at, (row, key)) in rows.iter().zip(keys).enumerate() {
-        let reason = row.reason.or(body.reason);
-        let reason = reason.ok_or_else(|| missing(&format!("adjustments/{at}/reason")))?.into();
+    let draft = |_, row: RowBody| {
+        let reason = row.reason.or(body.reason).ok_or_else(|| missing("reason"))?.into();
         let reference = row.reference.clone().or_else(|| body.reference.clone());
-        let key = key.map_err(|problem| problem.under(&format!("/adjustments/{at}")))?;
-        requests.push((Adjust { deltas: vec![row.delta()], reason, reference }, key));
-    }
-    let answers = acting.adjust_many(requests).await.map_err(locating(plain))?;
-    let Rows { answers, replayed } = Rows::read(acting, answers, |_| None, first).await?;
-    let show = |((at, row), answer): ((usize, &RowBody), Result<Adjusted, Error>)| match answer {
-        Ok(adjusted) => Row { status: 201, adjustment: Some(adjusted.into()), error: None },
-        Err(error) => {
-            let place = format!("/adjustments/{at}");
-            let locate = |named: Named<'_>| locate_row(&place, row, named);
-            let problem = explain(error, &Request { locate: &locate, currency: None });
-            let status = problem.status().as_u16();
-            Row { status, adjustment: None, error: Some(problem) }
-        }
+        Ok((Adjust { deltas: vec![row.delta()], reason, reference }, row))
     };
-    let results = rows.iter().enumerate().zip(answers).map(show).collect();
+    let (requests, rows) = acting.each("adjustments", rows, written, RowBody::key, draft)?;
+    let told = acting.adjust_many(requests).await.map_err(locating(plain))?;
+    let refused = |error, at, row: &RowBody| {
+        let place = format!("/adjustments/{at}");
+        let locate = |named: Named<'_>| locate_row(&place, row, named);
+        explain(error, &Request { locate: &locate, currency: None })
+    };
+    let (answers, replayed) = rows.answers(acting, told, |_| None, first, refused).await?;
+    let show = |answer: Result<Adjusted, Problem>| match answer {
+        Ok(adjusted) => Row { status: 201, adjustment: Some(adjusted.into()), error: None },
+        Err(error) => Row { status: error.status().as_u16(), adjustment: None, error: Some(error) },
+    };
+    let results = answers.into_iter().map(show).collect();
     Ok(of_rows(replayed, answer::ok(&Results { results })))
 }
 

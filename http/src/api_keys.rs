@@ -2,14 +2,16 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::{Deserialize, Serialize};
+use stockade_actors::MadeApiKey;
 use stockade_domain::{ApiKeyId, account::ApiKey};
 use utoipa::ToSchema;
 
 use crate::{
     answer,
+    command::Acting,
     extract::Input,
     openapi::{
-        answers::{Made, Many, Nothing, Paging},
+        answers::{Conflict, Made, Many, Nothing, Paging},
         kinds,
     },
     page::Page,
@@ -31,7 +33,7 @@ pub(crate) struct ApiKeyView<'a> {
     id: ApiKeyId,
     name: &'a str,
     created_at: Time,
-    /// Shown once: it is kept nowhere.
+    /// Shown once, to whoever made it: it is kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     token: Option<&'a str>,
@@ -59,10 +61,7 @@ fn view<'a>(key: &'a ApiKey, token: Option<&'a str>) -> ApiKeyView<'a> {
     responses(Many<ApiKeyView<'static>>),
 )]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
-    let mut params = Params::of(&req);
-    let page = Page::of(&req, &mut params);
-    let after = page.after_id(&mut params);
-    params.finish()?;
+    let (page, after) = Page::by_id(&req)?;
     let mut keys = state.engine.api_keys();
     keys.retain(|key| key.id.0 > after);
     Ok(page.answer_by_id(&req, &keys, |key| key.id.0, |key| view(key, None)))
@@ -72,17 +71,22 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
 #[utoipa::path(
     post, path = "/api-keys", tag = "api-keys", summary = "Makes an API key; its token is shown this once",
     request_body = NewApiKeyBody,
-    responses(Made<ApiKeyView<'static>>),
+    responses(Made<ApiKeyView<'static>>, Conflict),
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     body: Input<NewApiKeyBody>,
 ) -> Result<HttpResponse, Problem> {
     let NewApiKeyBody { name } = body.valid()?;
-    let (key, token) = state.engine.create_api_key(name).await.map_err(locating(plain))?;
-    let place = format_args!("/api-keys/{}", key.id);
-    Ok(answer::created(&req, place, &view(&key, Some(&token))))
+    let (key, text) = acting.create_api_key(name).await.map_err(locating(plain))?;
+    Ok(done(&req, &MadeApiKey { key, text: Some(text) }))
+}
+
+/// The answer to an API key that was made.
+pub(crate) fn done(req: &HttpRequest, made: &MadeApiKey) -> HttpResponse {
+    let MadeApiKey { key, text } = made;
+    answer::created(req, format_args!("/api-keys/{}", key.id), &view(key, text.as_deref()))
 }
 
 /// `DELETE /api-keys/{id}`.
@@ -95,10 +99,10 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn revoke(
     req: HttpRequest,
-    state: Shared,
+    acting: Acting,
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
     Params::of(&req).finish()?;
-    state.engine.revoke_api_key(ApiKeyId(*id)).await?;
+    acting.revoke_api_key(ApiKeyId(*id)).await?;
     Ok(answer::nothing())
 }

@@ -9,24 +9,15 @@ use actix_web::{
 };
 use aws_lc_rs::digest::{self, SHA256};
 use futures_util::future::{Ready, ready};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use stockade_actors::{Context, Engine, Error};
 use stockade_domain::{IdempotencyKey, Sequence, Who};
 
-use crate::{
-    answer,
-    caller::Caller,
-    gate::Body,
-    problem::Problem,
-    refusals::{locating, plain},
-    state::Shared,
-};
+use crate::{answer, caller::Caller, gate::Body, problem::Problem, state::Shared};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The longest key of a client's own.
-const KEY_MAX: usize = 255;
+pub(crate) const KEY_MAX: usize = 255;
 
 /// Who asks. Without authentication everybody is the one local caller, whom nothing has to name.
 fn caller(req: &HttpRequest) -> Option<Who> {
@@ -44,14 +35,6 @@ pub(crate) struct Acting {
     context: Context,
     /// Where the catalogue was when the request came.
     catalogue: Sequence,
-}
-
-/// What is known of a row of a batch.
-pub(crate) enum Known {
-    /// It was carried out before, here.
-    Done(Sequence),
-    /// It was not, and this is its key.
-    New(Option<IdempotencyKey>),
 }
 
 /// What the gate must look at before a handler of commands runs.
@@ -100,6 +83,11 @@ impl Acting {
         self.engine.by(Context { expected, ..self.context })
     }
 
+    /// The key of this request.
+    pub(crate) fn key(&self) -> Option<IdempotencyKey> {
+        self.context.key
+    }
+
     /// Where this request's command was decided, which has just been answered; nothing without a key or an effect. What is shown
     /// around its thing is shown as of there, so that a retry is told the same.
     pub(crate) fn done_at(&self) -> Option<Sequence> {
@@ -108,7 +96,7 @@ impl Acting {
 
     /// The same of one row of a batch, under its key.
     pub(crate) fn row_done_at(&self, key: Option<IdempotencyKey>) -> Option<Sequence> {
-        match self.engine.by(Context { key, ..self.context }).check_key() {
+        match self.under(key).check_key() {
             Err(Error::AlreadyDone { at }) => Some(at),
             _ => None,
         }
@@ -126,73 +114,20 @@ impl Acting {
         if others { self.row_done_at(key) } else { None }
     }
 
-    /// The key of the row at this place of a batch: its own, or one that follows from the batch's.
-    pub(crate) fn row_key(
-        &self,
-        row: usize,
-        own: Option<IdempotencyKey>,
-    ) -> Option<IdempotencyKey> {
-        own.or_else(|| self.context.key.map(|key| key.of_row(row)))
+    /// The same, under another key.
+    pub(crate) fn under(&self, key: Option<IdempotencyKey>) -> Engine {
+        self.engine.by(Context { key, ..self.context })
     }
 
-    /// What is known of the row at this place of a batch, under its own key or one that follows from the batch's. What is wrong with
-    /// its own key is the row's problem.
-    ///
-    /// # Errors
-    /// What is wrong with the batch's key is wrong with all of it.
-    pub(crate) fn check_row(
-        &self,
-        row: usize,
-        own: Option<IdempotencyKey>,
-        place: &str,
-    ) -> Result<Result<Known, Problem>, Problem> {
-        let key = self.row_key(row, own);
-        match self.engine.by(Context { key, ..self.context }).check_key() {
-            Ok(()) => Ok(Ok(Known::New(key))),
-            Err(Error::AlreadyDone { at }) => Ok(Ok(Known::Done(at))),
-            Err(error) if own.is_some() => {
-                Ok(Err(locating(|named| plain(named).map(|field| format!("{place}{field}")))(
-                    error,
-                )))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The own keys of a batch's rows. A row is compared as it is written, so that it stays itself in another batch.
-    pub(crate) fn row_keys<'a>(
-        &self,
-        kind: &str,
-        body: &Body,
-        own: impl Iterator<Item = Option<&'a str>>,
-    ) -> Vec<Result<Option<IdempotencyKey>, Problem>> {
-        let own: Vec<_> = own.collect();
-        if own.iter().all(Option::is_none) {
-            return own.iter().map(|_| Ok(None)).collect();
-        }
-        // Only a batch with such rows is read again, for what they look like.
-        let written = serde_json::from_slice::<Rows<'_>>(&body.0);
-        let written = written.map(|Rows { rows }| rows).unwrap_or_default();
-        let key = |(at, own): (usize, Option<&str>)| {
-            let Some(own) = own else { return Ok(None) };
-            let row = written.get(at).map_or("", |row| row.get());
-            let request = request_hash(own.as_bytes(), "row", kind, "", row.as_bytes());
-            let key = scoped(self.context.who, own.as_bytes());
-            let wrong = || Problem::field("/idempotency_key", WANTED);
-            key.map(|key| Some(IdempotencyKey { key, request })).ok_or_else(wrong)
-        };
-        own.into_iter().enumerate().map(key).collect()
+    /// The own key of a row of a batch, by the row as it is written.
+    pub(crate) fn key_of_row(&self, own: &str, kind: &str, row: &str) -> Option<IdempotencyKey> {
+        let request = request_hash(own.as_bytes(), "row", kind, "", row.as_bytes());
+        scoped(self.context.who, own.as_bytes()).map(|key| IdempotencyKey { key, request })
     }
 }
 
-/// The rows of a batch as they were written.
-#[derive(Deserialize)]
-struct Rows<'a> {
-    #[serde(borrow, alias = "orders", alias = "products", alias = "adjustments")]
-    rows: Vec<&'a RawValue>,
-}
-
-const WANTED: &str = "must be 1 to 255 visible ASCII characters";
+/// What a key that is none is told.
+pub(crate) const KEY_WANTED: &str = "must be 1 to 255 visible ASCII characters";
 
 /// The key of a request that may have one.
 fn key_of(req: &HttpRequest, who: Option<Who>) -> Result<Option<IdempotencyKey>, Problem> {
@@ -202,7 +137,7 @@ fn key_of(req: &HttpRequest, who: Option<Who>) -> Result<Option<IdempotencyKey>,
     let mut given = req.headers().get_all(&IDEMPOTENCY_KEY);
     let (Some(own), more) = (given.next(), given.next()) else { return Ok(None) };
     let key = scoped(who, own.as_bytes()).filter(|_| more.is_none());
-    let key = key.ok_or_else(|| Problem::header("Idempotency-Key", WANTED))?;
+    let key = key.ok_or_else(|| Problem::header("Idempotency-Key", KEY_WANTED))?;
     let path = answer::path(req);
     let route = path.strip_prefix(answer::mount(req)).unwrap_or(path);
     let body = req.extensions();

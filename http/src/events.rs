@@ -275,10 +275,10 @@ fn look(
     for happened in &feed.happened {
         let kind = kind(happened);
         if filter.takes(kind) {
-            let Happened { sequence, epoch, at, .. } = *happened;
+            let Happened { sequence, epoch, at, who, .. } = *happened;
             let place = Place { sequence, epoch, at };
             let subject = Entity::of(&happened.event);
-            let event = CloudEvent::new(&source, place, kind, subject, Data(happened));
+            let event = CloudEvent::new(&source, place, kind, subject, Data(happened)).by(who);
             // Writing to memory cannot fail, and every key is text.
             data.extend(serde_json::value::to_raw_value(&event));
         }

@@ -60,6 +60,7 @@ mod refusals;
 mod replay;
 mod reservations;
 mod routes;
+mod rows;
 mod server;
 mod shops;
 mod standing;

@@ -15,6 +15,7 @@ mod callers;
 mod complete;
 pub(crate) mod events;
 pub(crate) mod kinds;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 

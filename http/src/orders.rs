@@ -35,7 +35,7 @@ pub(crate) use actions::{
     __path_set_status, __path_ship, cancel, deliver, pay, refund, return_goods, set_status, ship,
 };
 pub(crate) use batch::{__path_place_many, Results, all_placed, place_many};
-use body::PlaceOrderBody;
+pub(crate) use body::PlaceOrderBody;
 pub(crate) use details::{__path_details, Detail, details};
 pub(crate) use history::{__path_history, history};
 pub(crate) use list::{__path_list, list};

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     answer,
-    problem::Code,
+    problem::{Code, Problem},
     query::{self, Params, digits},
 };
 
@@ -48,6 +48,15 @@ impl Page {
             }
         }
         page
+    }
+
+    /// A page of a list by id that knows no filters, and the id after which it begins.
+    pub(crate) fn by_id(req: &HttpRequest) -> Result<(Self, u64), Problem> {
+        let mut params = Params::of(req);
+        let page = Self::of(req, &mut params);
+        let after = page.after_id(&mut params);
+        params.finish()?;
+        Ok((page, after))
     }
 
     fn refuse(&self, params: &mut Params) {

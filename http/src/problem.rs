@@ -86,6 +86,7 @@ codes! {
     ReservationExpired "reservation_expired" "The reservation has expired",
     ReservationConverted "reservation_converted" "The reservation belongs to an order",
     TooManyHolds "too_many_holds" "There are too many live reservations",
+    TooManyApiKeys "too_many_api_keys" "There are too many API keys",
     TransferClosed "transfer_closed" "The transfer is finished",
     IdempotencyKeyReused "idempotency_key_reused" "The idempotency key belongs to another request",
     IdempotencyInProgress "idempotency_in_progress" "The first request is still running",

@@ -75,20 +75,19 @@ pub(crate) fn explain(error: Error, request: &Request<'_>) -> Problem {
             unavailable(Code::Internal, detail)
         }
         Error::InBatch { error, .. } => explain(*error, request),
-        Error::InProgress => Problem::new(
-            StatusCode::CONFLICT,
-            Code::IdempotencyInProgress,
-            "a request with this idempotency key is still under way",
-        )
-        .with_retry_after(RETRY_AFTER_SECONDS),
+        Error::InProgress => {
+            const DETAIL: &str = "a request with this idempotency key is still under way";
+            let fault = of_key(request, Code::IdempotencyInProgress, DETAIL);
+            Problem::new(StatusCode::CONFLICT, Code::IdempotencyInProgress, DETAIL)
+                .with_faults(vec![fault])
+                .with_retry_after(RETRY_AFTER_SECONDS)
+        }
         Error::KeyReused => {
-            const TOP: &str = "/idempotency_key";
-            let (code, detail) = (Code::IdempotencyKeyReused, "was used for another request");
-            // At the top of a body there is no such field: the key is the header's.
-            let row = request.pointer(Named::Field("idempotency_key")).filter(|at| at != TOP);
-            let header = || Fault::header("Idempotency-Key", code, detail);
-            let fault = row.map_or_else(header, |pointer| Fault::body(pointer, code, detail));
-            Problem::unprocessable(code, vec![fault])
+            let code = Code::IdempotencyKeyReused;
+            Problem::unprocessable(
+                code,
+                vec![of_key(request, code, "was used for another request")],
+            )
         }
         Error::PositionNotReached => {
             unavailable(Code::PositionNotReached, "the position is not reached yet")
@@ -100,6 +99,16 @@ pub(crate) fn explain(error: Error, request: &Request<'_>) -> Problem {
             Code::Internal,
             "a rule of the engine failed; nothing was changed",
         ),
+    }
+}
+
+/// What is wrong with an idempotency key: a row's own, or the header's.
+fn of_key(request: &Request<'_>, code: Code, detail: &str) -> Fault {
+    // At the top of a body there is no such field: the key is the header's.
+    const TOP: &str = "/idempotency_key";
+    match request.pointer(Named::Field("idempotency_key")).filter(|place| place != TOP) {
+        Some(row) => Fault::body(row, code, detail),
+        None => Fault::header("Idempotency-Key", code, detail),
     }
 }
 
@@ -155,6 +164,7 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
             (S::CONFLICT, Code::ReservationConverted, about("reservation", reservation.0))
         }
         Refusal::TooManyHolds => (S::TOO_MANY_REQUESTS, Code::TooManyHolds, None),
+        Refusal::TooManyApiKeys(_) => (S::CONFLICT, Code::TooManyApiKeys, None),
         Refusal::TransferClosed(_) => (S::CONFLICT, Code::TransferClosed, None),
         Refusal::EmailTaken => (S::CONFLICT, Code::EmailTaken, Some(Named::Field("email"))),
         Refusal::UsernameTaken => {
@@ -286,6 +296,7 @@ mod tests {
             (Refusal::LastAdmin, 409, "last_admin"),
             (Refusal::RefreshTokenReused, 401, "refresh_token_reused"),
             (Refusal::SessionEnded, 401, "unauthenticated"),
+            (Refusal::TooManyApiKeys(100), 409, "too_many_api_keys"),
         ]
     }
 
@@ -324,6 +335,7 @@ mod tests {
                     | Refusal::LastAdmin
                     | Refusal::RefreshTokenReused
                     | Refusal::SessionEnded
+                    | Refusal::TooManyApiKeys(_)
             );
             let problem = json(&locating(locate)(Error::Refused(refusal)));
             assert_eq!(problem["errors"].is_null(), names_nothing, "{problem}");

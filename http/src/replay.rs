@@ -12,7 +12,7 @@ use stockade_actors::{Engine, Error, FirstAnswer};
 use stockade_domain::Sequence;
 
 use crate::{
-    accounts, adjustments, answer,
+    accounts, adjustments, answer, api_keys,
     command::Acting,
     orders::{self, NamedOrder},
     problem::Problem,
@@ -91,6 +91,7 @@ fn show(req: &HttpRequest, engine: &Engine, first: First) -> HttpResponse {
         FirstAnswer::Shop(shop) => shops::done(req, &shop),
         FirstAnswer::Warehouse(place) => warehouses::done(req, &place),
         FirstAnswer::Stock(row) => stock::show(&row),
+        FirstAnswer::ApiKey(made) => api_keys::done(req, &made),
         FirstAnswer::Account(account) => accounts::done(req, engine, &account),
     }
 }

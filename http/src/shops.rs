@@ -213,10 +213,7 @@ fn find(engine: &Engine, id: u64) -> Result<Arc<Shop>, Problem> {
     responses(Many<ShopView<'static>>),
 )]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
-    let mut params = Params::of(&req);
-    let page = Page::of(&req, &mut params);
-    let after = page.after_id(&mut params);
-    params.finish()?;
+    let (page, after) = Page::by_id(&req)?;
     let shops: Vec<_> =
         state.engine.catalogue().shops_after(after).take(page.look_for()).cloned().collect();
     Ok(page.answer_by_id(&req, &shops, |shop| shop.id.0, ShopView::from))

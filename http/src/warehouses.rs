@@ -171,10 +171,7 @@ fn find(engine: &Engine, id: u64) -> Result<Arc<Warehouse>, Problem> {
     responses(Many<WarehouseView<'static>>),
 )]
 pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
-    let mut params = Params::of(&req);
-    let page = Page::of(&req, &mut params);
-    let after = page.after_id(&mut params);
-    params.finish()?;
+    let (page, after) = Page::by_id(&req)?;
     let found: Vec<_> =
         state.engine.catalogue().warehouses_after(after).take(page.look_for()).cloned().collect();
     let id = |warehouse: &Arc<Warehouse>| warehouse.id.0;

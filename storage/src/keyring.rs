@@ -127,11 +127,11 @@ impl Keyring {
         Ok(())
     }
 
-    /// Forgets the keys above `last`, the highest slot in use; the next lot is written over them. Whoever made them may have
-    /// ended before they were durable, and what the system still remembers of them proves nothing.
-    pub fn forget_above(&self, last: u64) {
-        // With no slot in use the secret has hashed nothing yet.
-        let used = if last == 0 { 0 } else { last.saturating_add(1) };
+    /// Forgets the keys above `last`, the highest slot in use, or all of them and the secret where none is; the next lot is written
+    /// over them. Whoever made them may have ended before they were durable, and what the system still remembers of them proves
+    /// nothing.
+    pub fn forget_above(&self, last: Option<u64>) {
+        let used = last.map_or(0, |last| last.saturating_add(1));
         self.keys.write().truncate(usize::try_from(used).unwrap_or(usize::MAX));
     }
 

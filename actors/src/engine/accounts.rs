@@ -1,7 +1,7 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use stockade_domain::{
-    ApiKeyId, Refusal, SessionId,
+    ApiKeyId, IdempotencyKey, Refusal, SessionId,
     account::{
         Account, AccountCommand, AccountId, ApiKey, LoginVersion, Personal, PersonalChange, Role,
         Session,
@@ -38,6 +38,23 @@ impl fmt::Debug for SignedIn {
             .field("account", &account.id)
             .field("session", &session.id)
             .finish()
+    }
+}
+
+/// An API key as whoever made it was answered.
+#[doc = include_str!("../../docs/made_api_key.md")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct MadeApiKey {
+    /// The key.
+    pub key: Arc<ApiKey>,
+    /// By which a machine presents it. Nothing when the keyring that it was made by is lost.
+    pub text: Option<String>,
+}
+
+// Whoever reads a log must not sign in by it.
+impl fmt::Debug for MadeApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MadeApiKey").field("id", &self.key.id).finish()
     }
 }
 
@@ -162,21 +179,27 @@ impl Engine {
         self.change_accounts(AccountCommand::RevokeSessions { id }).await.map(drop)
     }
 
-    /// Makes an API key, and the text by which a machine presents it. That is kept nowhere.
+    /// Makes an API key, and the text by which a machine presents it. That is kept nowhere; under an idempotency key it follows
+    /// from that and a secret of the keyring, so that [`Engine::first_answer`] has it again.
     ///
     /// # Errors
-    /// A name out of range, or too many keys.
+    /// A name out of range, or [`Refusal::TooManyApiKeys`].
     #[doc = include_str!("../../docs/create_api_key.md")]
     pub async fn create_api_key(&self, name: String) -> Result<(Arc<ApiKey>, String), Error> {
-        let secret = Secret::random()?;
-        let token = secret.hash();
-        match self.change_accounts(AccountCommand::CreateApiKey { name, token }).await? {
-            AccountThing::ApiKey(key) => {
+        match self.on_accounts(AccountRequest::CreateApiKey { name }).await? {
+            AccountThing::ApiKey(key, secret) => {
                 let text = token::write_api_key(key.id, &secret);
                 Ok((key, text))
             }
             _ => unreachable!("a command answers with what it is about"),
         }
+    }
+
+    /// The text of an API key that was made under this idempotency key; nothing if it was made otherwise, or by another keyring.
+    pub(super) fn text_of(&self, key: &ApiKey, under: Option<IdempotencyKey>) -> Option<String> {
+        let secret = self.shared().vault.api_key_secret(key.id, &under?);
+        let secret = secret.filter(|secret| secret.hash() == key.token);
+        secret.map(|secret| token::write_api_key(key.id, &secret))
     }
 
     /// Lets an API key be no good any more; one that is not stays so.

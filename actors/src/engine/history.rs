@@ -14,7 +14,7 @@ use stockade_domain::{
     transfer::Transfer,
 };
 
-use super::Engine;
+use super::{Engine, MadeApiKey};
 use crate::{CatalogueThing, Error, OrderHistory, StockRow, feed, workflow};
 
 /// What a command under a key answered the first time.
@@ -33,6 +33,8 @@ pub enum FirstAnswer {
     Adjusted(AdjustmentEvent),
     /// An account as it was then; what is personal in it is opened as ever.
     Account(Arc<Account>),
+    /// An API key, with the text by which a machine presents it.
+    ApiKey(MadeApiKey),
     /// A product as it was then, with what there was of it right after the command.
     Product {
         /// The product.
@@ -89,7 +91,7 @@ impl Engine {
         if at == 0 || at > self.position() {
             return Err(none());
         }
-        let Event::Origin(Origin { covers, .. }) = self.event_at(at)? else {
+        let Event::Origin(Origin { covers, key: under, .. }) = self.event_at(at)? else {
             return Err(none());
         };
         let group = self.shared().journal().read_from(at, covers as usize);
@@ -116,7 +118,11 @@ impl Engine {
                 | AccountEvent::RoleChanged(account)
                 | AccountEvent::Erased(account),
             ) => Ok(FirstAnswer::Account(account.clone())),
-            // Sessions and API keys are answered with secrets that are kept nowhere.
+            Event::Account(AccountEvent::ApiKeyCreated(key)) => {
+                let text = self.text_of(key, under);
+                Ok(FirstAnswer::ApiKey(MadeApiKey { key: key.clone(), text }))
+            }
+            // Sessions are answered with secrets that are kept nowhere.
             Event::Account(_) | Event::IdsLeased { .. } | Event::Clock(_) | Event::Origin(_) => {
                 Err(none())
             }

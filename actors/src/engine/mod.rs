@@ -33,7 +33,7 @@ use crate::{
     lane::{LaneThread, NextIds},
     shared::Shared,
 };
-pub use accounts::SignedIn;
+pub use accounts::{MadeApiKey, SignedIn};
 pub use history::FirstAnswer;
 pub use queries::CatalogueView;
 pub use run::BatchMode;

@@ -14,6 +14,7 @@ use crate::{
     Error,
     context::By,
     lane::{Lane, guarded},
+    token::Secret,
     vault::Vault,
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) enum AccountRequest {
     Register { role: Role, personal: Personal },
     Change { id: AccountId, expected: Option<u32>, change: PersonalChange },
+    CreateApiKey { name: String },
     Command(AccountCommand),
 }
 
@@ -28,7 +30,7 @@ pub(crate) enum AccountRequest {
 pub(crate) enum AccountThing {
     Account(Arc<Account>),
     Session(Arc<Account>, Session),
-    ApiKey(Arc<ApiKey>),
+    ApiKey(Arc<ApiKey>, Secret),
     /// It ended something, or there was nothing to end.
     Nothing,
 }
@@ -43,7 +45,9 @@ pub(super) async fn run(
         AccountRequest::Register { role, personal } => {
             let personal = personal.normalized();
             guarded(|| Ok(personal.check()?))?;
-            let key = next_key(lane).await?;
+            // A key that no account has. Keys are made before they are needed, so this seldom waits.
+            let next = || lane.shared.vault.next_after(lane.accounts.borrow().last_key());
+            let key = of_ring(lane, next).await?;
             let identity = seal(lane, key, &personal)?;
             // Nothing waits between this look and the decision.
             let last = lane.accounts.borrow().last_customer();
@@ -65,8 +69,26 @@ pub(super) async fn run(
             let identity = seal(lane, known.key, &after)?;
             command(lane, by, &AccountCommand::Change { id, expected, identity, password }).await
         }
+        AccountRequest::CreateApiKey { name } => create_api_key(lane, by, name).await,
         AccountRequest::Command(asked) => command(lane, by, &asked).await,
     }
+}
+
+/// Makes an API key. Under an idempotency key its secret is one that a retry can be shown again.
+async fn create_api_key(lane: &Rc<Lane>, by: &By, name: String) -> Outcome<AccountThing> {
+    let vault = &lane.shared.vault;
+    of_ring(lane, || vault.is_made().then_some(())).await?;
+    // Nobody comes in between: nothing waits from here to the decision.
+    let id = lane.accounts.borrow().next_api_key();
+    let secret = match by.key() {
+        Some(key) => vault.api_key_secret(id, &key).ok_or_else(|| lane.shared.stopped_error())?,
+        None => Secret::random()?,
+    };
+    let token = secret.hash();
+    let (_, seen) = command(lane, by, &AccountCommand::CreateApiKey { name, token }).await?;
+    let key = lane.accounts.borrow().api_key(id).cloned();
+    let key = key.ok_or_else(|| lane.shared.stopped_error())?;
+    Ok((AccountThing::ApiKey(key, secret), seen))
 }
 
 async fn command(lane: &Rc<Lane>, by: &By, command: &AccountCommand) -> Outcome<AccountThing> {
@@ -110,8 +132,8 @@ fn thing(accounts: &Accounts, events: &[AccountEvent]) -> AccountThing {
         | AccountEvent::Erased(account) => Some(AccountThing::Account(account.clone())),
         AccountEvent::SessionOpened { account, session: opened } => session(account, &opened.id),
         AccountEvent::SessionRotated { account, session: rotated, .. } => session(account, rotated),
-        AccountEvent::ApiKeyCreated(key) => Some(AccountThing::ApiKey(key.clone())),
-        AccountEvent::SessionRevoked { .. }
+        AccountEvent::ApiKeyCreated(_)
+        | AccountEvent::SessionRevoked { .. }
         | AccountEvent::SessionsRevoked { .. }
         | AccountEvent::ApiKeyRevoked { .. } => None,
     };
@@ -127,11 +149,10 @@ fn unchanged(accounts: &Accounts, command: &AccountCommand) -> AccountThing {
     account.cloned().map_or(AccountThing::Nothing, AccountThing::Account)
 }
 
-/// A key that no account has. Keys are made before they are needed, so this seldom waits.
-async fn next_key(lane: &Rc<Lane>) -> Result<KeySlot, Error> {
-    let next = || lane.shared.vault.next_after(lane.accounts.borrow().last_key());
-    if let Some(key) = next() {
-        return Ok(key);
+/// What the keyring gives, once it has it.
+async fn of_ring<T>(lane: &Lane, next: impl Fn() -> Option<T>) -> Result<T, Error> {
+    if let Some(found) = next() {
+        return Ok(found);
     }
     match apart(lane, Vault::extend).await {
         // No key of a lot that could not be made is used, and the next lot is written over it.

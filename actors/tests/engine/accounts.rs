@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use stockade_actors::{Config, Engine, Error, OpenError, SignedIn, verify};
+use stockade_actors::{
+    Config, Engine, Error, FirstAnswer, MadeApiKey, OpenError, SignedIn, verify,
+};
 use stockade_domain::{
     ApiKeyId, CustomerId, Refusal, SessionId,
     account::{Account, AccountId, Personal, PersonalChange, Role},
@@ -13,6 +15,7 @@ use stockade_domain::{
 use stockade_storage::keyring::LOT_SLOTS;
 
 use crate::{
+    keys::{first, under},
     shop::copy_tree,
     shop::{START_MS, check, durable, hold_of, order_of, product, still, wait},
 };
@@ -145,6 +148,57 @@ fn a_refresh_token_works_once_and_a_copy_of_it_ends_the_session() {
     wait(engine.revoke_sessions(ann)).unwrap();
     assert!(engine.session(ann, SessionId(6)).is_none());
     check(&engine);
+}
+
+#[test]
+fn an_api_key_under_an_idempotency_key_is_shown_again_and_stored_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |engine: &Engine| wait(under(engine, 1).create_api_key("gateway".into()));
+    let engine = durable(dir.path(), 1);
+    let (key, text) = make(&engine).expect("there is no account yet, and no key of one");
+    let (_, other) = wait(engine.create_api_key("another".into())).unwrap();
+    let shown = |engine: &Engine| match first(engine, make(engine)) {
+        FirstAnswer::ApiKey(made) => made,
+        other => panic!("an API key, not {other:?}"),
+    };
+    let made = MadeApiKey { key, text: Some(text.clone()) };
+    assert_eq!(shown(&engine), made);
+    // The secret is neither in what it follows from nor anywhere else on the disk.
+    let secret = text.rsplit_once('_').unwrap().1;
+    engine.shutdown().unwrap();
+    drop(engine);
+    let bytes: Vec<u8> =
+        (0..32).step_by(2).map(|at| u8::from_str_radix(&secret[at..at + 2], 16).unwrap()).collect();
+    for file in files(dir.path()) {
+        let content = std::fs::read(&file).unwrap();
+        let is_there = |part: &[u8]| content.windows(part.len()).any(|window| window == part);
+        assert!(!is_there(secret.as_bytes()) && !is_there(&bytes), "{}", file.display());
+    }
+    let engine = durable(dir.path(), 1);
+    assert_eq!(shown(&engine), made);
+    assert_eq!(engine.api_key(&text), Some(made.key.clone()));
+    assert!(engine.api_key(&other).is_some() && engine.api_keys().len() == 2);
+    wait(engine.revoke_api_key(made.key.id)).unwrap();
+    assert_eq!(shown(&engine), made, "as it was then, and no good any more");
+    assert!(engine.api_key(&text).is_none());
+    // A day later the same command is another one, and its key has a secret of its own.
+    wait(engine.advance(Duration::from_secs(25 * 3_600))).unwrap();
+    let (again, new) = make(&engine).unwrap();
+    assert_eq!(again.id, ApiKeyId(3));
+    assert_ne!(new.rsplit_once('_').unwrap().1, secret);
+    // With another keyring nothing is shown that would be no good.
+    engine.shutdown().unwrap();
+    drop(engine);
+    std::fs::write(dir.path().join("secrets/keyring"), []).unwrap();
+    let engine = durable(dir.path(), 1);
+    assert_eq!(shown(&engine).text, None);
+    assert!(engine.api_key(&new).is_some(), "it is good all the same");
+}
+
+/// Every file below a folder.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]

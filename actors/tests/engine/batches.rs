@@ -59,7 +59,9 @@ fn rows_of_a_batch_have_keys_of_their_own() {
     let [one, two, twice] = again.try_into().unwrap();
     assert_eq!(first(&engine, one), FirstAnswer::Order(placed[0].clone()));
     assert!(two.is_ok());
-    assert_eq!(twice, Err(Error::InProgress), "the same key twice in one batch");
+    assert_eq!(twice, Err(Error::KeyReused), "the same key twice in one batch");
+    let twice = Err(Error::InBatch { at: 1, error: Box::new(Error::KeyReused) });
+    assert_eq!(place(&[Some(3), Some(3)], BatchMode::All), twice);
     assert_eq!(stock_of(&engine, thing).1, 3);
 
     // All or none: one that is there already is in the way of the others.

@@ -4,7 +4,7 @@ use std::{sync::mpsc, thread, time::Duration};
 
 use stockade_actors::{BatchMode, Config, Context, Engine, Error, NewTransfer};
 use stockade_domain::{
-    CustomerId, Refusal, StockKey, Who,
+    CustomerId, Event, Refusal, StockKey, Who,
     catalogue::{NewWarehouse, ProductChange},
     order::OrderCommand,
     stock::StockCommand,
@@ -28,6 +28,36 @@ fn conflict<T: std::fmt::Debug>(answer: Result<T, Error>) -> (u32, u32) {
         Err(Error::Refused(Refusal::VersionConflict { expected, current })) => (expected, current),
         other => panic!("the version is another: {other:?}"),
     }
+}
+
+#[test]
+fn the_feed_says_who_decided_what_wherever_a_page_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = durable(dir.path(), 2);
+    let thing = product(&engine, 100);
+    let (customer, clerk) = (Who::Customer(CustomerId(7)), Who::Account(3));
+    wait(who(&engine, clerk).create_api_key("till".into())).unwrap();
+    let rows = vec![order_of(&[(thing, 1)]); 30];
+    let placed = wait(who(&engine, customer).place_orders(rows, BatchMode::All)).unwrap();
+    let id = placed[0].as_ref().unwrap().id();
+    wait(who(&engine, clerk).pay_order(id, None)).unwrap();
+    wait(engine.cancel_order(id, None)).unwrap();
+    let all = engine.feed(0, 10_000, |_| true).unwrap().happened;
+    let of = |fits: fn(&Event) -> bool| -> Vec<Option<Who>> {
+        all.iter().filter(|one| fits(&one.event)).map(|one| one.who).collect()
+    };
+    assert_eq!(of(|event| matches!(event, Event::Account(_))), [Some(clerk)]);
+    let orders = of(|event| matches!(event, Event::Order(_)));
+    let wanted = [vec![Some(customer); 30], vec![Some(clerk); 2], vec![None]].concat();
+    assert_eq!(orders, wanted, "placed, paid (and what is due), cancelled by nobody known");
+    // What is taken is taken before it is decided.
+    assert!(of(|event| matches!(event, Event::Stock(_))).iter().all(Option::is_none));
+    // A page that begins in the middle of a group knows what stands in front of it.
+    for one in &all {
+        let page = engine.feed(one.sequence - 1, 1, |_| true).unwrap();
+        assert_eq!(page.happened[0].who, one.who, "{one:?}");
+    }
+    check(&engine);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{
     Session, TokenHash,
 };
 use crate::{
-    ApiKeyId, CustomerId, KeySlot, Refusal, SessionId, Timestamp,
+    CustomerId, KeySlot, Refusal, SessionId, Timestamp,
     limits::{API_KEYS_MAX, SESSION_TTL_MS_MAX, SESSIONS_MAX, TEXT_MAX},
     refusal::check_text,
 };
@@ -234,10 +234,9 @@ impl Accounts {
     ) -> Result<Vec<AccountEvent>, Refusal> {
         check_text("name", name, TEXT_MAX)?;
         if self.api_keys.len() >= API_KEYS_MAX {
-            let detail = format!("there are {API_KEYS_MAX} API keys already: revoke one first");
-            return Err(Refusal::invalid("name", detail));
+            return Err(Refusal::TooManyApiKeys(API_KEYS_MAX));
         }
-        let id = ApiKeyId(self.counts.api_keys + 1);
+        let id = self.next_api_key();
         let key = ApiKey { id, name: name.into(), token, created_at: at };
         Ok(vec![AccountEvent::ApiKeyCreated(Arc::new(key))])
     }

@@ -415,6 +415,13 @@ impl Accounts {
         self.api_keys.values()
     }
 
+    /// The id of the API key that is made next.
+    #[doc = include_str!("../../docs/next_api_key.md")]
+    #[must_use]
+    pub fn next_api_key(&self) -> ApiKeyId {
+        ApiKeyId(self.counts.api_keys + 1)
+    }
+
     /// How many sessions and API keys there ever were.
     #[doc = include_str!("../../docs/counts.md")]
     #[must_use]

@@ -34,8 +34,8 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 const PLAN: &str = "/v1/orders/plan";
 
 /// The commands whose effect is not remembered: what they answer is a secret, or they have none.
-const WITHOUT_KEY: [&str; 6] =
-    [PLAN, "/v1/register", "/v1/login", "/v1/token/refresh", "/v1/logout", "/v1/api-keys"];
+const WITHOUT_KEY: [&str; 5] =
+    [PLAN, "/v1/register", "/v1/login", "/v1/token/refresh", "/v1/logout"];
 
 impl Callers {
     /// The refusals that follow from who asks.
@@ -79,7 +79,7 @@ impl Callers {
                 &json!({
                     "name": "Idempotency-Key", "in": "header", "required": false,
                     "description": "The same request under the same key has one effect, and is answered like the first time.",
-                    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+                    "schema": {"$ref": "#/components/schemas/IdempotencyKey"},
                 }),
             );
             say(

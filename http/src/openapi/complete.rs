@@ -254,8 +254,9 @@ const ADJUSTMENT: [Spelling; 2] = [
 
 /// A body that is written in several ways is exactly one of them.
 fn spell(components: &mut Components) {
-    let bodies: [(&str, &[Spelling]); 4] = [
+    let bodies: [(&str, &[Spelling]); 5] = [
         ("NewOrder", &ORDER),
+        ("NewOrderRow", &ORDER),
         ("NewReservation", &RESERVATION),
         ("NewAdjustment", &ADJUSTMENT),
         ("Login", &LOGIN),

@@ -18,6 +18,7 @@ use utoipa::{
 };
 
 use crate::{
+    command::KEY_MAX,
     events::TYPES,
     fields, money,
     passwords::{PASSWORD_MAX, PASSWORD_MIN},
@@ -171,6 +172,9 @@ kinds! {
             "alg": "EdDSA", "use": "sig", "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
         }]}],
     }
+
+    /// What makes a repeated request the same request: 1 to 255 visible ASCII characters, new for each command.
+    IdempotencyKey {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$", "examples": ["c7d1-42"]}
 
     /// The two letters of ISO 3166.
     Country {"type": "string", "pattern": "^[A-Z]{2}$", "examples": ["GB"]}

@@ -1,11 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use stockade_actors::{BatchMode, Engine, Error};
-use stockade_domain::{
-    IdempotencyKey,
-    limits::BATCH_ORDERS_MAX,
-    order::{Order, PlaceOrder},
-};
+use stockade_domain::{limits::BATCH_ORDERS_MAX, order::Order};
 
 use super::{
     body::{Names, PlaceOrderBody},
@@ -20,7 +16,10 @@ use crate::{
     command::Acting,
     extract::Input,
     gate::Body,
-    openapi::answers::{Conflict, Done, Expired, Told},
+    openapi::{
+        answers::{Conflict, Done, Expired, Told},
+        rows::NewOrderRow,
+    },
     problem::Problem,
     refusals::{Named, Request, explain, locating},
     replay::{self, First, Rows, of_rows},
@@ -34,7 +33,7 @@ use crate::{
     examples(json!({"orders": [{"lines": [{"product_id": 1, "quantity": 2}]}], "mode": "each"}))
 )]
 pub(crate) struct BatchBody {
-    #[schema(value_type = Vec<PlaceOrderBody>, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<NewOrderRow>, min_items = 1, max_items = 1000)]
     orders: Vec<PlaceOrderBody>,
     mode: Option<Mode>,
 }
@@ -102,49 +101,24 @@ pub(crate) async fn place_many(
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/orders", detail));
     }
-    let own = orders.iter().map(|order| order.idempotency_key.as_deref());
-    let keys = acting.row_keys("orders", &written, own);
-    let drafts = orders.into_iter().zip(keys).enumerate().map(|(at, (order, key))| {
-        let draft = key.and_then(|key| {
-            let (request, names) = order.into_request(&acting, caller)?;
-            Ok(((request, key), names))
-        });
-        draft.map_err(|problem| problem.under(&format!("/orders/{at}")))
-    });
     match mode {
-        Some(Mode::All) => all(&req, &acting, drafts).await,
-        None | Some(Mode::Each) => each(&acting, drafts.collect()).await,
+        Some(Mode::All) => all(&req, &acting, caller, orders, &written).await,
+        None | Some(Mode::Each) => each(&acting, caller, orders, &written).await,
     }
 }
 
-type Draft = Result<((PlaceOrder, Option<IdempotencyKey>), Names), Problem>;
-
-async fn each(acting: &Acting, drafts: Vec<Draft>) -> Result<HttpResponse, Problem> {
-    let mut requests = Vec::with_capacity(drafts.len());
-    let mut names = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        names.push(draft.map(|(request, names)| {
-            requests.push(request);
-            names
-        }));
-    }
-    let keys: Vec<_> = own_keys(&requests);
+async fn each(
+    acting: &Acting,
+    caller: Caller,
+    orders: Vec<PlaceOrderBody>,
+    written: &Body,
+) -> Result<HttpResponse, Problem> {
+    let draft = |_, order: PlaceOrderBody| order.into_request(acting, caller);
+    let (requests, rows) = acting.each("orders", orders, written, PlaceOrderBody::key, draft)?;
     let placed = acting.place_orders_keyed(requests, BatchMode::Each).await;
     let placed = named(acting, placed.map_err(locating(in_batch))?);
-    let done = |row: usize| acting.row_done_at_other_names(acting.row_key(row, keys[row]));
-    let placed = Rows::read(acting, placed, done, order).await?;
-    let replayed = placed.replayed;
-    let mut placed = placed.answers.into_iter();
-    // An order that was not even asked for has its problem already; the others have the engine's answer, in order.
-    let answers: Vec<Result<NamedOrder, Problem>> = names
-        .into_iter()
-        .enumerate()
-        .map(|(at, names)| {
-            let names = names?;
-            let answer = placed.next().unwrap_or(Err(Error::Panicked));
-            answer.map_err(|error| refused(error, at, &names))
-        })
-        .collect();
+    let done = |key| acting.row_done_at_other_names(key);
+    let (answers, replayed) = rows.answers(acting, placed, done, order, refused).await?;
     let results = answers.iter().map(|answer| Row::of(acting, answer.as_ref())).collect();
     Ok(of_rows(replayed, answer::ok(&Results { results })))
 }
@@ -152,11 +126,19 @@ async fn each(acting: &Acting, drafts: Vec<Draft>) -> Result<HttpResponse, Probl
 async fn all(
     req: &HttpRequest,
     acting: &Acting,
-    drafts: impl Iterator<Item = Draft>,
+    caller: Caller,
+    orders: Vec<PlaceOrderBody>,
+    written: &Body,
 ) -> Result<HttpResponse, Problem> {
-    let (requests, names): (Vec<_>, Vec<_>) =
-        drafts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    let keys = own_keys(&requests);
+    let keys = acting.row_keys("orders", written, orders.iter().map(PlaceOrderBody::key));
+    let keys: Vec<_> = keys.into_iter().collect::<Result<_, _>>()?;
+    let (mut requests, mut names) = (Vec::new(), Vec::new());
+    for (at, (order, key)) in orders.into_iter().zip(&keys).enumerate() {
+        let draft = order.into_request(acting, caller);
+        let (request, named) = draft.map_err(|problem| problem.under(&format!("/orders/{at}")))?;
+        requests.push((request, *key));
+        names.push(named);
+    }
     let placed = acting.place_orders_keyed(requests, BatchMode::All).await;
     let placed = placed.map_err(|error| match error {
         // What a part of them came to before is not the answer of all.
@@ -174,10 +156,6 @@ async fn all(
     let placed = Rows::read(acting, placed, done, order).await?;
     let orders: Vec<NamedOrder> = placed.answers.into_iter().collect::<Result<_, _>>()?;
     Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
-}
-
-fn own_keys(requests: &[(PlaceOrder, Option<IdempotencyKey>)]) -> Vec<Option<IdempotencyKey>> {
-    requests.iter().map(|(_, key)| *key).collect()
 }
 
 /// What was placed, by the names of now.

@@ -50,9 +50,9 @@ pub(crate) struct PlaceOrderBody {
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
-    /// Of a row of a batch.
+    /// Of a row of a batch: there the document has it, too.
     #[schema(ignore)]
-    pub(super) idempotency_key: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -82,6 +82,11 @@ impl PlaceOrderBody {
             Some(_) => Err(Problem::row_key()),
             None => Ok(self),
         }
+    }
+
+    /// The key of a row of a batch.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
     }
 
     /// The order that this caller asks for, and how the body named its parts.

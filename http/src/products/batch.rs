@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::{
-    IdempotencyKey, Quantity, Refusal, Sequence,
+    IdempotencyKey, Quantity, Refusal,
     catalogue::{CatalogueCommand, Product},
     limits::BATCH_ORDERS_MAX,
 };
@@ -18,13 +18,14 @@ use super::{
 };
 use crate::{
     answer,
-    command::{Acting, Known},
+    command::Acting,
     extract::Input,
     gate::Body,
-    openapi::answers::Done,
+    openapi::{answers::Done, rows::NewProductRow},
     problem::Problem,
     refusals::{Named, locating, plain},
-    replay::{First, Rows, of_rows},
+    replay::{First, of_rows},
+    rows::Each,
 };
 
 /// `POST /products/batch`.
@@ -35,7 +36,7 @@ use crate::{
     examples(json!({"products": [{"name": "Mug, green", "price": "12.50", "sku": "MUG-GREEN", "stock": 20}]}))
 )]
 pub(crate) struct BatchBody {
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<NewProductRow>, min_items = 1, max_items = 1000)]
     products: Vec<NewProductBody>,
 }
 
@@ -84,24 +85,6 @@ struct Changed {
     stock: (Quantity, Quantity),
 }
 
-/// What a row comes to.
-enum Draft {
-    /// It was carried out before, here.
-    Done(Sequence),
-    /// The engine is asked.
-    Asked(Box<Asked>),
-}
-
-/// What the engine is asked for a row.
-struct Asked {
-    command: CatalogueCommand,
-    key: Option<IdempotencyKey>,
-    /// The status of its success.
-    status: u16,
-    /// The shops as the row listed them.
-    shops: Vec<u64>,
-}
-
 /// `POST /products/batch`: products by their skus, those that are there changed and the others created, each by itself, with one
 /// wait for the disk.
 #[utoipa::path(
@@ -119,47 +102,34 @@ pub(crate) async fn change_many(
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/products", detail));
     }
-    let own = rows.iter().map(|row| row.idempotency_key.as_deref());
-    let keys = acting.row_keys("products", &written, own);
     let mut skus = HashSet::new();
-    let mut drafts = Vec::with_capacity(rows.len());
-    let mut row_keys = vec![None; rows.len()];
-    for (at, (row, own)) in rows.iter().zip(keys).enumerate() {
-        let twice = row.sku().is_some_and(|sku| !skus.insert(sku));
-        let place = place(at);
-        // What a row asks for depends on what is there by now: its key comes first.
-        let known = match own {
-            Ok(own) => acting.check_row(at, own, &place)?,
-            Err(problem) => Err(problem.under(&place)),
-        };
-        drafts.push(known.and_then(|known| match known {
-            Known::Done(at) => Ok(Draft::Done(at)),
-            Known::New(_) if twice => {
-                Err(Problem::field("/sku", "is in this batch already").under(&place))
-            }
-            Known::New(key) => {
-                row_keys[at] = key;
-                draft(&acting, row, key).map_err(|problem| problem.under(&place))
-            }
-        }));
-    }
-    let answers = carry_out(&acting, &rows, &mut drafts).await?;
-    let done = |row: usize| acting.row_done_at(row_keys[row]);
-    let Rows { answers, replayed } = Rows::read(&acting, answers, done, first).await?;
-    let shown = |(at, (draft, answer)): (usize, (Result<Draft, Problem>, Result<_, Error>))| {
-        let shops = match draft? {
-            Draft::Asked(asked) => asked.shops,
-            Draft::Done(_) => Vec::new(),
-        };
-        answer.map_err(|error| {
-            let inner = body::locate(&shops);
-            let locate = |named: Named<'_>| Some(format!("{}{}", place(at), inner(named)?));
-            body::refused(error, locate)
-        })
+    let is_new = |row: &NewProductBody| row.sku().is_none_or(|sku| skus.insert(sku.to_owned()));
+    let is_first: Vec<bool> = rows.iter().map(is_new).collect();
+    let draft = |at: usize, row: NewProductBody| match is_first[at] {
+        true => draft(&acting, row),
+        false => Err(Problem::field("/sku", "is in this batch already")),
     };
-    let answers: Vec<_> = drafts.into_iter().zip(answers).enumerate().map(shown).collect();
+    let (commands, mut rows) =
+        acting.each("products", rows, &written, NewProductBody::key, draft)?;
+    let told = carry_out(&acting, commands, &mut rows).await?;
+    let done = |key| acting.row_done_at(key);
+    let refused = |error, at, asked: &Asked| {
+        let inner = body::locate(&asked.shops);
+        body::refused(error, |named: Named<'_>| Some(format!("/products/{at}{}", inner(named)?)))
+    };
+    let (answers, replayed) = rows.answers(&acting, told, done, first, refused).await?;
     let results = answers.iter().map(Row::of).collect();
     Ok(of_rows(replayed, answer::ok(&Results { results })))
+}
+
+/// What the engine is asked for a row.
+struct Asked {
+    /// As it was sent.
+    row: NewProductBody,
+    /// The status of its success.
+    status: u16,
+    /// The shops as the row listed them.
+    shops: Vec<u64>,
 }
 
 /// What a row was answered before. A product that was made has its first version.
@@ -173,69 +143,51 @@ fn first(first: First) -> Option<Changed> {
     }
 }
 
-/// The pointer of a row.
-fn place(at: usize) -> String {
-    format!("/products/{at}")
-}
-
 /// Has the engine do what it is asked, and says for each row what came of it. A row that was to make a product whose sku another
 /// request took meanwhile is drafted again: it is a change now.
 async fn carry_out(
     acting: &Acting,
-    rows: &[NewProductBody],
-    drafts: &mut [Result<Draft, Problem>],
+    commands: Vec<(CatalogueCommand, Option<IdempotencyKey>)>,
+    rows: &mut Each<Asked>,
 ) -> Result<Vec<Result<Changed, Error>>, Problem> {
-    // A row that is wrong has its problem already.
-    let known = |draft: &Result<Draft, Problem>| match draft {
-        Ok(Draft::Done(at)) => Err(Error::AlreadyDone { at: *at }),
-        _ => Err(Error::Panicked),
-    };
-    let mut answers: Vec<Result<Changed, Error>> = drafts.iter().map(known).collect();
-    let mut open: Vec<usize> = (0..rows.len()).collect();
+    let mut asked: Vec<&mut Asked> = rows.asked().collect();
+    let mut told: Vec<Result<Changed, Error>> =
+        commands.iter().map(|_| Err(Error::Panicked)).collect();
+    let mut open: Vec<_> = commands.into_iter().enumerate().collect();
     for attempt in 1..=TRIES_MAX {
-        let asked = open.into_iter().filter_map(|at| match &drafts[at] {
-            Ok(Draft::Asked(asked)) => Some((at, asked)),
-            _ => None,
-        });
-        let asked: Vec<_> = asked.collect();
-        if asked.is_empty() && attempt > 1 {
-            break;
-        }
-        let commands = asked.iter().map(|(_, asked)| (asked.command.clone(), asked.key)).collect();
+        let (places, commands): (Vec<usize>, Vec<_>) = open.into_iter().unzip();
+        let keys: Vec<_> = commands.iter().map(|(_, key)| *key).collect();
         let changed = match acting.change_catalogue_keyed(commands).await {
             // The others were carried out by then.
-            Err(error) if attempt > 1 => vec![Err(error); asked.len()],
+            Err(error) if attempt > 1 => vec![Err(error); places.len()],
             changed => changed.map_err(locating(plain))?,
         };
-        let mut taken = Vec::new();
-        for ((at, asked), changed) in asked.into_iter().zip(changed) {
-            answers[at] = match changed {
+        open = Vec::new();
+        for ((at, key), changed) in places.into_iter().zip(keys).zip(changed) {
+            told[at] = match changed {
                 Ok(CatalogueThing::Product(product)) => {
                     let stock = acting.product_stock(product.id, None);
-                    Ok(Changed { status: asked.status, product, stock })
+                    Ok(Changed { status: asked[at].status, product, stock })
                 }
                 Ok(_) => Err(Error::Panicked),
-                Err(error) => {
-                    let is_taken = matches!(error, Error::Refused(Refusal::SkuTaken(_)));
-                    taken.extend(is_taken.then_some((at, asked.key)));
-                    Err(error)
-                }
+                Err(error) => Err(error),
             };
+            if matches!(told[at], Err(Error::Refused(Refusal::SkuTaken(_))))
+                && let Ok((command, again)) = draft(acting, asked[at].row.clone())
+            {
+                *asked[at] = again;
+                open.push((at, (command, key)));
+            }
         }
-        open = taken.iter().map(|(at, _)| *at).collect();
-        for (at, key) in taken {
-            drafts[at] = draft(acting, &rows[at], key).map_err(|problem| problem.under(&place(at)));
+        if open.is_empty() {
+            break;
         }
     }
-    Ok(answers)
+    Ok(told)
 }
 
 /// What a row asks for, as things are.
-fn draft(
-    engine: &Engine,
-    row: &NewProductBody,
-    key: Option<IdempotencyKey>,
-) -> Result<Draft, Problem> {
+fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Asked), Problem> {
     let known = row.sku().and_then(|sku| engine.catalogue().product_by_sku(sku).cloned());
     let (command, status, shops) = match known {
         None => {
@@ -248,5 +200,5 @@ fn draft(
             (CatalogueCommand::ChangeProduct { id, expected: None, change }, 200, wanted.shops)
         }
     };
-    Ok(Draft::Asked(Box::new(Asked { command, key, status, shops })))
+    Ok((command, Asked { row, status, shops }))
 }

@@ -44,9 +44,9 @@ pub(crate) struct NewProductBody {
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     metadata: Option<Texts>,
-    /// Of a row of a batch.
+    /// Of a row of a batch: there the document has it, too.
     #[schema(ignore)]
-    pub(super) idempotency_key: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 /// `PUT /products/{id}`.
@@ -210,6 +210,11 @@ impl NewProductBody {
             Some(_) => Err(Problem::row_key()),
             None => Ok(self),
         }
+    }
+
+    /// The key of a row of a batch.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
     }
 
     /// The sku that it names.

@@ -2,9 +2,10 @@
 
 use futures_executor::block_on;
 use serde_json::{Value, json};
+use stockade_actors::Happened;
 use stockade_domain::{
-    CustomerId,
-    account::{AccountId, Role},
+    CustomerId, Event, Who,
+    account::{AccountEvent, AccountId, Role},
 };
 
 use crate::{
@@ -286,9 +287,28 @@ fn a_machine_has_a_key_that_is_shown_once() {
     let next = page["next_cursor"].as_str().unwrap();
     let next = root.get(&format!("/v1/api-keys?limit=1&cursor={next}")).is(200);
     assert_eq!((&next["data"][0]["id"], &next["next_cursor"]), (&2.into(), &Value::Null));
+    let made = |happened: &&Happened| {
+        matches!(happened.event, Event::Account(AccountEvent::ApiKeyCreated(_)))
+    };
+    let feed = server.engine.feed(0, 1_000, |_| true).unwrap();
+    let who: Vec<_> = feed.happened.iter().filter(made).map(|happened| happened.who).collect();
+    assert_eq!(who, [Some(Who::Account(1)); 2], "its event says who made it");
     for _ in 0..2 {
         assert_eq!(root.send("DELETE", "/v1/api-keys/1", &Value::Null).status, 204);
     }
     profile().problem(401, "unauthenticated");
     root.send("DELETE", "/v1/api-keys/3", &Value::Null).problem(404, "not_found");
+}
+
+#[test]
+fn there_are_so_many_api_keys_and_no_more() {
+    let server = Server::start();
+    let make = || server.post("/v1/api-keys", r#"{"name": "till"}"#);
+    for _ in 0..100 {
+        make().is(201);
+    }
+    let problem = make().problem(409, "too_many_api_keys");
+    assert!(problem["detail"].as_str().unwrap().contains("100"), "{problem}");
+    assert_eq!(server.delete("/v1/api-keys/50").status, 204);
+    make().is(201);
 }

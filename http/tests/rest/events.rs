@@ -3,8 +3,12 @@
 use std::{thread, time::Instant};
 
 use serde_json::{Value, json};
+use stockade_domain::account::Role;
 
-use crate::server::Server;
+use crate::{
+    people::{Person, guarded, worker},
+    server::Server,
+};
 
 fn rows(page: &Value) -> &Vec<Value> {
     page["data"].as_array().unwrap()
@@ -44,6 +48,31 @@ fn busy() -> Server {
     act("shipments", "{}").is(201);
     act("returns", r#"{"lines": [{"product_id": 1, "quantity": 1}], "reason": "broken"}"#).is(201);
     server
+}
+
+#[test]
+fn an_event_says_who_decided_it() {
+    let server = guarded();
+    worker(&server, "root", Role::Admin);
+    let root = Person::signs_in(&server, "root");
+    let ann = Person::registers(&server, "ann@example.com");
+    let mug = json!({"name": "mug", "price": "1.00", "stock": 5});
+    root.send("POST", "/v1/products", &mug).is(201);
+    ann.send("POST", "/v1/orders", &json!({"product_id": 1, "quantity": 1})).is(201);
+    root.send("POST", "/v1/orders/1/payments", &json!({})).is(201);
+    for (query, wanted) in [
+        ("type=product.created", vec![json!("account/1")]),
+        ("type=order.placed", vec![json!("customer/1")]),
+        ("type=order.payment_recorded&type=order.paid", vec![json!("account/1"); 2]),
+        // Who comes to register is nobody yet; and stock is taken before it is decided.
+        ("type=customer.registered&type=stock.reserved", vec![Value::Null; 2]),
+    ] {
+        let page = root.get(&format!("/v1/events?{query}")).is(200);
+        let who: Vec<_> = rows(&page).iter().map(|row| row["who"].clone()).collect();
+        assert_eq!(who, wanted, "{query}: {page}");
+    }
+    let history = root.get("/v1/orders/1/events").is(200);
+    assert_eq!(rows(&history)[0]["who"], "customer/1");
 }
 
 #[test]

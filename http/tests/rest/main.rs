@@ -27,6 +27,7 @@ mod people;
 mod personal;
 mod races;
 mod retries;
+mod rows;
 mod server;
 mod stocks;
 mod tokens;

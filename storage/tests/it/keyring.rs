@@ -154,13 +154,13 @@ fn what_nobody_saw_synced_is_written_again() {
     let disk = disk.after_kill();
     let ring = open(&disk);
     assert!(ring.secret().is_some(), "the system still remembers what the drive has not seen");
-    ring.forget_above(0);
+    ring.forget_above(None);
     assert_eq!((ring.secret(), ring.next_after(0)), (None, None));
     ring.extend(counting()).unwrap();
     let (secret, used, unused) = (ring.secret(), ring.key(1), ring.key(2));
     let cut = open(&disk.after_power_cut());
     assert_eq!((cut.secret(), cut.key(1)), (secret, used));
-    cut.forget_above(1);
+    cut.forget_above(Some(1));
     assert_eq!((cut.secret(), cut.key(1), cut.next_after(1)), (secret, used, None));
     cut.extend(|bytes| {
         bytes.fill(1);
@@ -168,7 +168,7 @@ fn what_nobody_saw_synced_is_written_again() {
     })
     .unwrap();
     assert!(cut.key(2) != unused && cut.key(1) == used);
-    cut.forget_above(u64::MAX);
+    cut.forget_above(Some(u64::MAX));
     assert!(cut.key(2).is_some());
     // A key whose dropping failed is dropped again, although nothing of it is to be seen.
     disk.fail_sync(disk.syncs() + 1, Fault::Io);

@@ -158,7 +158,7 @@ fn api_keys_come_and_go_and_are_never_numbered_twice() {
     next.when(key(" ")).invalid("name");
     next.when(key(&"x".repeat(TEXT_MAX + 1))).invalid("name");
     let full = (1..API_KEYS_MAX).fold(next, |world, _| world.and(key("more")));
-    full.when(key("one too many")).invalid("name");
+    full.when(key("one too many")).refused(Refusal::TooManyApiKeys(API_KEYS_MAX));
     full.and(revoke(2)).when(key("again")).granted();
 }
 

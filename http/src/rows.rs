@@ -1,0 +1,178 @@
+//! Rows of batches, their idempotency keys, and what each comes to.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use stockade_actors::Error;
+use stockade_domain::{IdempotencyKey, Sequence};
+
+use crate::{
+    command::{Acting, KEY_WANTED},
+    gate::Body,
+    problem::{Code, Fault, Problem},
+    refusals::{Named, locating, plain},
+    replay::{First, Rows},
+};
+
+/// What is known of a row.
+enum Known<N> {
+    /// It was carried out before, here.
+    Done(Sequence),
+    /// It was not.
+    New(N),
+}
+
+/// A batch whose rows stand by themselves: of each, what is wrong with it, or what is known of it, with how it names things.
+pub(crate) struct Each<N>(Vec<OfRow<N>>);
+
+struct OfRow<N> {
+    known: Result<Known<N>, Problem>,
+    /// The key that it is asked under, if it is.
+    key: Option<IdempotencyKey>,
+}
+
+/// What the engine is asked for the rows that are new, with their keys.
+type Asked<R> = Vec<(R, Option<IdempotencyKey>)>;
+
+impl Acting {
+    /// Drafts the rows of a batch that stand by themselves; `kind` is the field that holds them.
+    ///
+    /// A row's key comes first, its own or one that follows from the batch's and its place: what a row asks for, and whether it is
+    /// acceptable, depends on what is there by now, and what was carried out before does not.
+    ///
+    /// # Errors
+    /// What is wrong with the batch's key is wrong with all of it.
+    pub(crate) fn each<B, R, N>(
+        &self,
+        kind: &str,
+        rows: Vec<B>,
+        written: &Body,
+        own: impl Fn(&B) -> Option<&str>,
+        mut draft: impl FnMut(usize, B) -> Result<(R, N), Problem>,
+    ) -> Result<(Asked<R>, Each<N>), Problem> {
+        let keys = self.row_keys(kind, written, rows.iter().map(own));
+        let (mut asked, mut each) =
+            (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for (at, (row, key)) in rows.into_iter().zip(keys).enumerate() {
+            let place = || format!("/{kind}/{at}");
+            let known = match key {
+                Ok(own) => self.check_row(at, own, place)?,
+                Err(problem) => Err(problem),
+            };
+            let mut under = None;
+            let known = known.and_then(|known| match known {
+                Known::Done(at) => Ok(Known::Done(at)),
+                Known::New(key) => {
+                    let (request, names) =
+                        draft(at, row).map_err(|problem| problem.under(&place()))?;
+                    under = key;
+                    asked.push((request, key));
+                    Ok(Known::New(names))
+                }
+            });
+            each.push(OfRow { known, key: under });
+        }
+        Ok((asked, Each(each)))
+    }
+
+    /// What is known of the row at this place of a batch.
+    fn check_row(
+        &self,
+        row: usize,
+        own: Option<IdempotencyKey>,
+        place: impl Fn() -> String,
+    ) -> Result<Result<Known<Option<IdempotencyKey>>, Problem>, Problem> {
+        let key = own.or_else(|| self.key().map(|key| key.of_row(row)));
+        match self.under(key).check_key() {
+            Ok(()) => Ok(Ok(Known::New(key))),
+            Err(Error::AlreadyDone { at }) => Ok(Ok(Known::Done(at))),
+            Err(error) if own.is_some() => {
+                let locate = |named: Named<'_>| plain(named).map(|field| place() + &field);
+                Ok(Err(locating(locate)(error)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The own keys of a batch's rows. A row is compared as it is written, so that it stays itself in another batch. One key is one
+    /// command: it is no other row's, and not the batch's.
+    pub(crate) fn row_keys<'a>(
+        &self,
+        kind: &str,
+        written: &Body,
+        own: impl Iterator<Item = Option<&'a str>>,
+    ) -> Vec<Result<Option<IdempotencyKey>, Problem>> {
+        let own: Vec<_> = own.collect();
+        if own.iter().all(Option::is_none) {
+            return own.iter().map(|_| Ok(None)).collect();
+        }
+        // Only a batch with such rows is read again, for what they look like.
+        let written = serde_json::from_slice::<Written<'_>>(&written.0);
+        let written = written.map(|Written { rows }| rows).unwrap_or_default();
+        let mut taken: HashMap<[u8; 16], String> = HashMap::new();
+        taken.extend(self.key().map(|key| (key.key, "the batch".to_owned())));
+        let key = |(at, own): (usize, Option<&str>)| {
+            let Some(own) = own else { return Ok(None) };
+            let place = format!("/{kind}/{at}/idempotency_key");
+            let row = written.get(at).map_or("", |row| row.get());
+            let key = self.key_of_row(own, kind, row);
+            let key = key.ok_or_else(|| Problem::field(&place, KEY_WANTED))?;
+            match taken.insert(key.key, format!("/{kind}/{at}")) {
+                None => Ok(Some(key)),
+                Some(other) => {
+                    let code = Code::IdempotencyKeyReused;
+                    let fault = Fault::body(place, code, format!("is the key of {other}, too"));
+                    taken.insert(key.key, other);
+                    Err(Problem::unprocessable(code, vec![fault]))
+                }
+            }
+        };
+        own.into_iter().enumerate().map(key).collect()
+    }
+}
+
+/// The rows of a batch as they were written.
+#[derive(Deserialize)]
+struct Written<'a> {
+    #[serde(borrow, alias = "orders", alias = "products", alias = "adjustments")]
+    rows: Vec<&'a RawValue>,
+}
+
+impl<N> Each<N> {
+    /// The names of the rows that the engine is asked for, in their order.
+    pub(crate) fn asked(&mut self) -> impl Iterator<Item = &mut N> {
+        self.0.iter_mut().filter_map(|row| match &mut row.known {
+            Ok(Known::New(names)) => Some(names),
+            _ => None,
+        })
+    }
+
+    /// What every row came to, and whether one of them was answered before. `done` says where a row was decided just now, if its answer
+    /// shows more than its thing; `pick` takes from a first answer what the batch is about, and `explain` says what a refusal means
+    /// for the row at a place.
+    pub(crate) async fn answers<T>(
+        self,
+        acting: &Acting,
+        told: impl IntoIterator<Item = Result<T, Error>>,
+        done: impl Fn(Option<IdempotencyKey>) -> Option<Sequence>,
+        pick: impl Fn(First) -> Option<T>,
+        explain: impl Fn(Error, usize, &N) -> Problem,
+    ) -> Result<(Vec<Result<T, Problem>>, bool), Problem> {
+        let mut told = told.into_iter();
+        let answer = |row: &OfRow<N>| match &row.known {
+            Ok(Known::Done(at)) => Err(Error::AlreadyDone { at: *at }),
+            Ok(Known::New(_)) => told.next().unwrap_or(Err(Error::Panicked)),
+            // It has its problem already.
+            Err(_) => Err(Error::Panicked),
+        };
+        let answers = self.0.iter().map(answer).collect();
+        let done = |row: usize| done(self.0[row].key);
+        let Rows { answers, replayed } = Rows::read(acting, answers, done, pick).await?;
+        let of_row = |(at, (row, answer)): (usize, (OfRow<N>, _))| match row.known? {
+            Known::Done(_) => Result::map_err(answer, Problem::from),
+            Known::New(names) => answer.map_err(|error| explain(error, at, &names)),
+        };
+        Ok((self.0.into_iter().zip(answers).enumerate().map(of_row).collect(), replayed))
+    }
+}
