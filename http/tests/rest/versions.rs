@@ -186,10 +186,11 @@ fn a_read_is_let_go_as_soon_as_the_position_is_there() {
     let next = format!("{journal}-{:x}", server.engine.position() + 1);
     let reader = {
         let server = server.clone();
-        thread::spawn(move || at_least(&server, "/v1/orders", &next).is(200))
+        thread::spawn(move || at_least(&server, "/v1/products/1", &next).is(200))
     };
-    server.order(1, 1);
-    assert_eq!(reader.join().unwrap()["data"][0]["id"], 1);
+    // One event: what is seen when it is there is all of it.
+    server.patch("/v1/products/1", r#"{"name": "b"}"#).is(200);
+    assert_eq!(reader.join().unwrap()["name"], "b");
 }
 
 #[test]
