@@ -143,6 +143,7 @@ impl Engine {
         match workflow::thing(event) {
             CatalogueThing::Product(product) => {
                 let (on_hand, available) = self.product_stock_as_of(product.id, at, given);
+                let available = if product.archived { 0 } else { available };
                 FirstAnswer::Product { product, on_hand, available }
             }
             CatalogueThing::Shop(shop) => FirstAnswer::Shop(shop),

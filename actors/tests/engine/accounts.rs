@@ -6,8 +6,9 @@ use stockade_actors::{
     Config, Engine, Error, FirstAnswer, MadeApiKey, OpenError, SignedIn, verify,
 };
 use stockade_domain::{
-    ApiKeyId, CustomerId, Refusal, SessionId,
+    ApiKeyId, Currency, CustomerId, Refusal, SessionId,
     account::{Account, AccountId, Personal, PersonalChange, Role},
+    catalogue::NewShop,
     holder::PlaceHold,
     limits::SESSIONS_MAX,
     order::PlaceOrder,
@@ -181,8 +182,9 @@ fn an_api_key_under_an_idempotency_key_is_shown_again_and_stored_nowhere() {
     wait(engine.revoke_api_key(made.key.id)).unwrap();
     assert_eq!(shown(&engine), made, "as it was then, and no good any more");
     assert!(engine.api_key(&text).is_none());
-    // A day later the same command is another one, and its key has a secret of its own.
+    // A day later the same command is another one, and its key has a secret of its own. Keys are forgotten when the next one comes.
     wait(engine.advance(Duration::from_secs(25 * 3_600))).unwrap();
+    wait(under(&engine, 2).create_shop(NewShop::new("b", Currency::USD))).unwrap();
     let (again, new) = make(&engine).unwrap();
     assert_eq!(again.id, ApiKeyId(3));
     assert_ne!(new.rsplit_once('_').unwrap().1, secret);

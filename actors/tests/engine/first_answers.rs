@@ -6,7 +6,7 @@ use stockade_actors::{BatchMode, Engine, Error, FirstAnswer, NewTransfer};
 use stockade_domain::{
     Currency, ProductId, StockKey,
     adjustment::{Adjust, AdjustmentEvent, Reason},
-    catalogue::{NewProduct, NewWarehouse, ProductChange, StockDelta, WarehouseChange},
+    catalogue::{NewProduct, NewWarehouse, ProductChange, StockDelta, StockTotal, WarehouseChange},
     order::Status,
     stock::StockCommand,
     transfer::TransferCommand,
@@ -180,12 +180,22 @@ fn a_stock_and_a_product_are_shown_as_they_were() {
         }))
         .unwrap();
     }
+    // A wanted total is counted once, too.
+    let total = || {
+        let total = Some(StockTotal { wanted: 20, warehouse: MAIN, seen: None });
+        let change = ProductChange { total, ..Default::default() };
+        wait(under(&engine, 5).change_product(thing, None, change))
+    };
+    let product = total().unwrap();
+    assert_eq!(engine.product_stock(thing, None), (20, 19));
+    let answer = FirstAnswer::Product { product, on_hand: 20, available: 19 };
+    assert_eq!(first(&engine, total()), answer);
     let archived = wait(under(&engine, 4).archive_product(thing, None)).unwrap();
     let close = WarehouseChange { active: Some(false), ..Default::default() };
     wait(engine.change_warehouse(there, None, close)).unwrap();
-    assert_eq!(engine.product_stock(thing, None), (8, 6));
+    assert_eq!(engine.product_stock(thing, None), (20, 0), "nobody can order it");
     let again = first(&engine, wait(under(&engine, 4).archive_product(thing, None)));
-    assert_eq!(again, FirstAnswer::Product { product: archived, on_hand: 8, available: 7 });
+    assert_eq!(again, FirstAnswer::Product { product: archived, on_hand: 20, available: 0 });
 }
 
 #[test]

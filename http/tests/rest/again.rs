@@ -182,6 +182,7 @@ fn commands() -> Vec<(bool, &'static str, &'static str, Value)> {
             json!({"username": "cleo", "role": "staff", "password": "correct horse"}),
         ),
         ("PATCH", "/v1/accounts/2", json!({"name": "Cleo"})),
+        ("POST", "/v1/api-keys", json!({"name": "gateway"})),
     ];
     let ann = [
         ("POST", "/v1/orders", json!({"product_id": 3, "quantity": 1})),
