@@ -35,9 +35,9 @@ RULES = re.compile(
     r"|cannot stand beside after"
     # A person keeps something to be known by; a role changes alone; there are only so many keys.
     r"|whoever has a password needs"
+    r"|is not the password of this account"
     r"|a name, an e-mail address or a username"
     r"|must be changed in a request of its own"
-    r"|API keys already"
     # A position is of one server.
     r"|of this server's journal"
 )
