@@ -91,6 +91,54 @@ fn a_row_with_a_key_does_not_follow_the_batchs() {
     assert_eq!(orders(&server), 3);
 }
 
+/// The key of a batch is taken by the first effect of a row, wherever that stands: it is good for this batch alone.
+#[test]
+fn a_batchs_key_is_good_for_no_other_request() {
+    let server = server();
+    let none = server.product("1.00", 0);
+    let of = |product: u64, quantity: u64| json!({"product_id": product, "quantity": quantity});
+    let product = |sku: &str, price: &str| json!({"sku": sku, "name": sku, "price": price});
+    let found = |product: u64, delta: i64| json!({"warehouse_id": 1, "product_id": product, "delta": delta, "reason": "found"});
+    let each = |rows: Value| json!({"mode": "each", "adjustments": rows});
+    for (key, path, batch, other, status) in [
+        (
+            "a",
+            ORDERS,
+            json!({"orders": [of(none, 1), of(1, 1)]}),
+            json!({"orders": [of(1, 2)]}),
+            409,
+        ),
+        (
+            "b",
+            PRODUCTS,
+            json!({"products": [product("A", "1.001"), product("B", "1.00")]}),
+            json!({"products": [product("C", "1.00")]}),
+            422,
+        ),
+        (
+            "c",
+            ADJUSTMENTS,
+            each(json!([found(77, 1), found(1, 1)])),
+            each(json!([found(1, 2)])),
+            422,
+        ),
+    ] {
+        let first = keyed(&server, key, path, &batch).is(200);
+        assert_eq!(statuses(&first["results"]), [status, 201], "{path}");
+        let events = server.engine.position();
+        keyed(&server, key, path, &other).problem(422, "idempotency_key_reused");
+        keyed(&server, key, "/v1/orders", &of(1, 1)).problem(422, "idempotency_key_reused");
+        let again = keyed(&server, key, path, &batch);
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{path}");
+        assert_eq!(statuses(&again.is(200)["results"]), [status, 201], "{path}");
+        assert_eq!(server.engine.position(), events, "{path}");
+    }
+    // A key that had no effect is free.
+    let refused = keyed(&server, "d", ORDERS, &json!({"orders": [of(none, 1)]})).is(200);
+    assert_eq!(statuses(&refused["results"]), [409]);
+    keyed(&server, "d", "/v1/orders", &of(1, 1)).is(201);
+}
+
 #[test]
 fn a_row_cannot_have_the_key_of_its_batch() {
     let server = server();
