@@ -87,11 +87,37 @@ impl Acting {
         match self.under(key).check_key() {
             Ok(()) => Ok(Ok(Known::New(key))),
             Err(Error::AlreadyDone { at }) => Ok(Ok(Known::Done(at))),
-            Err(error) if own.is_some() => {
-                let locate = |named: Named<'_>| plain(named).map(|field| place() + &field);
-                Ok(Err(locating(locate)(error)))
-            }
+            Err(error) if own.is_some() => Ok(Err(at_row(&place(), error))),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where the rows of a batch of all or none were decided before, when all were, and nothing when none was. It comes before the
+    /// rows are drafted, as in [`Acting::each`].
+    ///
+    /// # Errors
+    /// What is wrong with the key of a row; and when a part of them was decided before, which is not the answer of all.
+    pub(crate) fn all_done(
+        &self,
+        kind: &str,
+        keys: &[Option<IdempotencyKey>],
+    ) -> Result<Option<Vec<Sequence>>, Problem> {
+        let (mut done, mut first) = (Vec::new(), None);
+        for (at, key) in keys.iter().enumerate().filter(|(_, key)| key.is_some()) {
+            match self.under(*key).check_key() {
+                Ok(()) => {}
+                Err(Error::AlreadyDone { at: decided }) => {
+                    first.get_or_insert(at);
+                    done.push(decided);
+                }
+                Err(error) => return Err(at_row(&format!("/{kind}/{at}"), error)),
+            }
+        }
+        match first {
+            Some(at) if done.len() < keys.len() => {
+                Err(at_row(&format!("/{kind}/{at}"), Error::KeyReused))
+            }
+            first => Ok(first.map(|_| done)),
         }
     }
 
@@ -130,6 +156,12 @@ impl Acting {
         };
         own.into_iter().enumerate().map(key).collect()
     }
+}
+
+/// What is wrong with the own key of the row at a place.
+fn at_row(place: &str, error: Error) -> Problem {
+    let locate = |named: Named<'_>| plain(named).map(|field| place.to_owned() + &field);
+    locating(locate)(error)
 }
 
 /// The rows of a batch as they were written.

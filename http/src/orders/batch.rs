@@ -1,7 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use stockade_actors::{BatchMode, Engine, Error};
-use stockade_domain::{limits::BATCH_ORDERS_MAX, order::Order};
+use stockade_domain::{IdempotencyKey, limits::BATCH_ORDERS_MAX, order::Order};
 
 use super::{
     body::{Names, PlaceOrderBody},
@@ -132,8 +132,28 @@ async fn all(
 ) -> Result<HttpResponse, Problem> {
     let keys = acting.row_keys("orders", written, orders.iter().map(PlaceOrderBody::key));
     let keys: Vec<_> = keys.into_iter().collect::<Result<_, _>>()?;
+    let placed = match acting.all_done("orders", &keys)? {
+        Some(done) => done.into_iter().map(|at| Err(Error::AlreadyDone { at })).collect(),
+        None => place_all(acting, caller, orders, &keys).await?,
+    };
+    if let Some(at) = acting.done_at_other_names() {
+        return replay::answer(req, at).await;
+    }
+    let done = |row: usize| acting.row_done_at_other_names(keys[row]);
+    let placed = Rows::read(acting, placed, done, order).await?;
+    let orders: Vec<NamedOrder> = placed.answers.into_iter().collect::<Result<_, _>>()?;
+    Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
+}
+
+/// Places all of these orders, or none, by the names of now.
+async fn place_all(
+    acting: &Acting,
+    caller: Caller,
+    orders: Vec<PlaceOrderBody>,
+    keys: &[Option<IdempotencyKey>],
+) -> Result<Vec<Result<NamedOrder, Error>>, Problem> {
     let (mut requests, mut names) = (Vec::new(), Vec::new());
-    for (at, (order, key)) in orders.into_iter().zip(&keys).enumerate() {
+    for (at, (order, key)) in orders.into_iter().zip(keys).enumerate() {
         let draft = order.into_request(acting, caller);
         let (request, named) = draft.map_err(|problem| problem.under(&format!("/orders/{at}")))?;
         requests.push((request, *key));
@@ -148,14 +168,7 @@ async fn all(
         },
         of_all => locating(in_batch)(of_all),
     })?;
-    let placed = named(acting, placed);
-    if let Some(at) = acting.done_at_other_names() {
-        return replay::answer(req, at).await;
-    }
-    let done = |row: usize| acting.row_done_at_other_names(keys[row]);
-    let placed = Rows::read(acting, placed, done, order).await?;
-    let orders: Vec<NamedOrder> = placed.answers.into_iter().collect::<Result<_, _>>()?;
-    Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
+    Ok(named(acting, placed))
 }
 
 /// What was placed, by the names of now.

@@ -200,6 +200,26 @@ fn rows_keep_the_keys_of_their_places_when_others_come_right() {
     assert_eq!(orders(&server), 3);
 }
 
+/// The same of a batch of all or none that is known by the keys of its rows alone, also when a part of it is there.
+#[test]
+fn a_batch_of_all_is_looked_up_before_it_is_drafted() {
+    let server = server();
+    server.post("/v1/customers", json!({"name": "Ada"}).to_string()).is(201);
+    let row = |key: &str| json!({"product_id": 1, "quantity": 1, "customer_id": 1, "idempotency_key": key});
+    let all = |keys: &[&str]| {
+        let rows: Vec<_> = keys.iter().map(|key| row(key)).collect();
+        server.post(ORDERS, json!({"mode": "all", "orders": rows}).to_string())
+    };
+    let first = all(&["a", "b"]).is(201);
+    server.delete("/v1/customers/1").is(204);
+    let again = all(&["a", "b"]);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.is(201), first);
+    all(&["c", "b"]).refuses("idempotency_key_reused", "/orders/1/idempotency_key");
+    all(&["c", "d"]).refuses("customer_not_found", "/orders/0/customer_id");
+    assert_eq!(orders(&server), 2);
+}
+
 /// A row that is wrong is refused by itself, also for its reason and its key.
 #[test]
 fn rows_of_adjustments_are_refused_by_themselves() {
