@@ -1,5 +1,6 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use stockade_actors::{BatchMode, Engine, Error};
 use stockade_domain::{IdempotencyKey, limits::BATCH_ORDERS_MAX, order::Order};
 
@@ -15,7 +16,6 @@ use crate::{
     caller::Caller,
     command::Acting,
     extract::Input,
-    gate::Body,
     openapi::{
         answers::{Conflict, Done, Expired, Told},
         rows::NewOrderRow,
@@ -23,6 +23,7 @@ use crate::{
     problem::Problem,
     refusals::{Named, Request, explain, locating},
     replay::{self, First, Rows, of_rows},
+    rows::Sent,
 };
 
 /// `POST /orders/batch`.
@@ -34,7 +35,7 @@ use crate::{
 )]
 pub(crate) struct BatchBody {
     #[schema(value_type = Vec<NewOrderRow>, min_items = 1, max_items = 1000)]
-    orders: Vec<PlaceOrderBody>,
+    orders: Vec<Box<RawValue>>,
     mode: Option<Mode>,
 }
 
@@ -94,27 +95,26 @@ pub(crate) async fn place_many(
     acting: Acting,
     caller: Caller,
     body: Input<BatchBody>,
-    written: Body,
 ) -> Result<HttpResponse, Problem> {
     let BatchBody { orders, mode } = body.valid()?;
     if orders.is_empty() || orders.len() > BATCH_ORDERS_MAX {
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/orders", detail));
     }
+    let orders = Sent::read("orders", orders);
     match mode {
-        Some(Mode::All) => all(&req, &acting, caller, orders, &written).await,
-        None | Some(Mode::Each) => each(&acting, caller, orders, &written).await,
+        Some(Mode::All) => all(&req, &acting, caller, orders).await,
+        None | Some(Mode::Each) => each(&acting, caller, orders).await,
     }
 }
 
 async fn each(
     acting: &Acting,
     caller: Caller,
-    orders: Vec<PlaceOrderBody>,
-    written: &Body,
+    orders: Sent<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
     let draft = |_, order: PlaceOrderBody| order.into_request(acting, caller);
-    let (requests, rows) = acting.each("orders", orders, written, PlaceOrderBody::key, draft)?;
+    let (requests, rows) = acting.each(orders, PlaceOrderBody::key, draft)?;
     let placed = acting.place_orders_keyed(requests, BatchMode::Each).await;
     let placed = named(acting, placed.map_err(locating(in_batch))?);
     let done = |key| acting.row_done_at_other_names(key);
@@ -127,10 +127,10 @@ async fn all(
     req: &HttpRequest,
     acting: &Acting,
     caller: Caller,
-    orders: Vec<PlaceOrderBody>,
-    written: &Body,
+    orders: Sent<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let keys = acting.row_keys("orders", written, orders.iter().map(PlaceOrderBody::key));
+    let keys = acting.row_keys(&orders, PlaceOrderBody::key);
+    let orders = orders.all()?;
     let keys: Vec<_> = keys.into_iter().collect::<Result<_, _>>()?;
     let placed = match acting.all_done("orders", &keys)? {
         Some(done) => done.into_iter().map(|at| Err(Error::AlreadyDone { at })).collect(),

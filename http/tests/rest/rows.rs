@@ -274,3 +274,64 @@ fn a_row_key_in_many_batches_at_once_has_one_effect() {
         assert_eq!(ids.len(), 1, "{ids:?}");
     }
 }
+
+/// What is wrong with one row is wrong with no other, whatever it is, unless they stand together.
+#[test]
+fn a_row_that_cannot_be_read_is_refused_by_itself() {
+    let server = server();
+    let deep = format!(r#"{{"zz": {}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    let wrong = |good: &str, field: &str, number: &str| {
+        let twice = good.replacen('{', &format!("{{{number}, "), 1);
+        [
+            (r#"{"zz": 1}"#.to_owned(), "/zz", "unknown_field"),
+            (deep.clone(), "/zz", "unknown_field"),
+            (r#""x""#.to_owned(), "", "invalid"),
+            ("null".to_owned(), "", "invalid"),
+            ("[1, 1]".to_owned(), "", "invalid"),
+            (good.replace(number, &format!(r#""{field}": true"#)), "*", "invalid"),
+            (twice, "*", "invalid"),
+        ]
+        .map(|(row, place, code)| {
+            (row, if place == "*" { format!("/{field}") } else { place.to_owned() }, code)
+        })
+    };
+    let order = r#"{"product_id": 1, "quantity": 1}"#;
+    let product = r#"{"sku": "A", "name": "a", "price": 1, "stock": 1}"#;
+    let found = r#"{"warehouse_id": 1, "product_id": 1, "delta": 1, "reason": "found"}"#;
+    for (path, kind, good, field, number) in [
+        (ORDERS, "orders", order, "quantity", r#""quantity": 1"#),
+        (PRODUCTS, "products", product, "stock", r#""stock": 1"#),
+        (ADJUSTMENTS, "adjustments", found, "delta", r#""delta": 1"#),
+    ] {
+        let wrong = wrong(good, field, number);
+        let rows: Vec<_> = wrong.iter().map(|(row, _, _)| row.as_str()).chain([good]).collect();
+        let batch = |mode: &str| {
+            let mode =
+                if kind == "products" { String::new() } else { format!(r#", "mode": "{mode}""#) };
+            server.post(path, format!(r#"{{"{kind}": [{}]{mode}}}"#, rows.join(", ")))
+        };
+        let results = batch("each").is(200)["results"].clone();
+        for (at, (row, place, code)) in wrong.iter().enumerate() {
+            let error = &results[at]["error"];
+            assert_eq!(
+                (&results[at]["status"], &error["code"]),
+                (&json!(422), &json!(code)),
+                "{row:.80}"
+            );
+            assert_eq!(error["errors"][0]["pointer"], format!("/{kind}/{at}{place}"), "{row:.80}");
+        }
+        assert_eq!(results[wrong.len()]["status"], 201, "{path}");
+        if kind != "products" {
+            batch("all").refuses("unknown_field", &format!("/{kind}/0/zz"));
+        }
+    }
+    let stolen = found.replace(r#""found""#, r#""stolen""#);
+    let results = server
+        .post(ADJUSTMENTS, format!(r#"{{"adjustments": [{stolen}, {found}], "mode": "each"}}"#));
+    let results = results.is(200)["results"].clone();
+    assert_eq!(statuses(&results), [422, 201]);
+    assert_eq!(results[0]["error"]["errors"][0]["pointer"], "/adjustments/0/reason");
+    // What is no JSON is no batch.
+    server.post(ORDERS, format!(r#"{{"orders": [{order}, {{]]}}"#)).problem(400, "malformed_json");
+    assert_eq!(orders(&server), 1);
+}
