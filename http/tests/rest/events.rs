@@ -154,6 +154,23 @@ fn a_reservation_is_told_whole_but_for_its_owners_name() {
     assert_eq!(data, wanted);
 }
 
+/// Nothing happens to it after its dispatch.
+#[test]
+fn a_transfer_that_is_not_in_transit_is_told_once() {
+    let server = busy();
+    server.post("/v1/warehouses", r#"{"name": "depot"}"#).is(201);
+    let body = json!({
+        "product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1,
+    });
+    server.post("/v1/warehouses/transfer", body.to_string()).is(201);
+    let told = walk(&server, "type=transfer.*");
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&told[0]["type"], &told[0]["data"]["status"]),
+        (&json!("transfer.dispatched"), &json!("completed"))
+    );
+}
+
 #[test]
 fn events_tell_no_personal_data_but_ids() {
     let server = busy();
