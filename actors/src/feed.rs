@@ -1,12 +1,12 @@
 //! The feed: what was committed, in journal order, each event with its thing as it was right after.
 //!
-//! An order or a transfer as of then is folded from its own events, which the read side knows the places of: the work is bounded
-//! by what can happen to one order, whatever the length of the journal. Catalogue events and the first event of a hold carry the
-//! whole thing. A stock's events say what they changed; what it had in all then, [`Engine::stock_as_of`] knows.
+//! An order, a hold or a transfer as of then is folded from its own events, which the read side knows the places of: the work is
+//! bounded by what can happen to one order, whatever the length of the journal. Catalogue events carry the whole thing. A stock's events say what they changed; what it had in all then, [`Engine::stock_as_of`] knows.
 
 use rustc_hash::FxHashMap;
 use stockade_domain::{
-    Event, OrderId, Origin, Sequence, Timestamp, TransferId, Who,
+    Event, OrderId, Origin, ReservationId, Sequence, Timestamp, TransferId, Who,
+    holder::{Hold, HoldEvent},
     order::{Order, OrderEvent},
     transfer::{Transfer, TransferEvent},
 };
@@ -60,6 +60,8 @@ pub enum After {
     Order(Box<Order>),
     /// A transfer.
     Transfer(Box<Transfer>),
+    /// A hold.
+    Hold(Box<Hold>),
     /// The event says all there is to say.
     Event,
 }
@@ -137,11 +139,12 @@ impl Origins {
     }
 }
 
-/// The states of one page's orders and transfers, as of the record that is being read.
+/// The states of one page's orders, transfers and holds, as of the record that is being read.
 struct Reader<'a> {
     shared: &'a Shared,
     orders: FxHashMap<OrderId, Order>,
     transfers: FxHashMap<TransferId, Transfer>,
+    holds: FxHashMap<ReservationId, Hold>,
     origins: Origins,
     /// Records read so far.
     work: usize,
@@ -149,8 +152,8 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(shared: &'a Shared) -> Self {
-        let (orders, transfers, origins) = Default::default();
-        Self { shared, orders, transfers, origins, work: 0 }
+        let (orders, transfers, holds, origins) = Default::default();
+        Self { shared, orders, transfers, holds, origins, work: 0 }
     }
 
     /// Looks at what stands before the first record of a page, as far as it may be of the same group: a group has one commit time.
@@ -197,6 +200,19 @@ impl<'a> Reader<'a> {
                     transfer.evolve(event);
                 }
             }
+            Event::Hold(HoldEvent::Placed(placed)) => {
+                for replaced in &placed.replaces {
+                    if let Some(hold) = self.holds.get_mut(replaced) {
+                        hold.lose(&placed.lines, placed.at);
+                    }
+                }
+                self.holds.insert(placed.id, Hold::new(placed));
+            }
+            Event::Hold(event) => {
+                if let Some(hold) = self.holds.get_mut(&event.hold()) {
+                    hold.evolve(event);
+                }
+            }
             _ => {}
         }
     }
@@ -211,6 +227,9 @@ impl<'a> Reader<'a> {
             }
             Event::Transfer(event) if !self.transfers.contains_key(&event.transfer()) => {
                 read.transfers.with(event.transfer().0, |transfer| before(&transfer.events))
+            }
+            Event::Hold(event) if !self.holds.contains_key(&event.hold()) => {
+                read.holds.with(event.hold().0, |hold| before(&hold.events))
             }
             _ => None,
         };
@@ -237,6 +256,14 @@ impl<'a> Reader<'a> {
                     self.transfers.insert(id, transfer);
                 }
                 After::Transfer(Box::new(self.transfers[&id].clone()))
+            }
+            Event::Hold(event) => {
+                let id = event.hold();
+                if !self.holds.contains_key(&id) {
+                    let hold = self.as_of(&self.shared.read.holds, id.0, sequence, Hold::after)?;
+                    self.holds.insert(id, hold);
+                }
+                After::Hold(Box::new(self.holds[&id].clone()))
             }
             _ => After::Event,
         };

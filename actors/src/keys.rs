@@ -46,26 +46,39 @@ impl Keys {
 
     /// Takes a key for work that is about to be sent.
     fn begin(&self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<(), Error> {
-        self.ask(key, read, |state| {
-            state.in_flight.insert(key.key);
+        self.ask(key, read, |state, is_of_rows| match is_of_rows {
+            true => Err(Error::KeyReused),
+            false => {
+                state.in_flight.insert(key.key);
+                Ok(())
+            }
         })
     }
 
-    /// Says what work under this key would be told.
+    /// Takes the key of a batch whose rows have effects by themselves, and says whether one of them had one before.
+    fn begin_batch(&self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<bool, Error> {
+        self.ask(key, read, |state, is_of_rows| {
+            state.in_flight.insert(key.key);
+            Ok(is_of_rows)
+        })
+    }
+
+    /// Says what work under this key would be told. A batch that had effects of rows may ask for the others.
     ///
     /// # Errors
     /// It is in flight, or its effect is there.
     pub(crate) fn look(&self, key: IdempotencyKey, read: &ReadKey<'_>) -> Result<(), Error> {
-        self.ask(key, read, |_| ())
+        self.ask(key, read, |_, _| Ok(()))
     }
 
-    fn ask(
+    /// What `when_free` says of a key that neither is in flight nor had an effect, but for those of rows: it is told of them.
+    fn ask<T>(
         &self,
         key: IdempotencyKey,
         read: &ReadKey<'_>,
-        when_free: impl FnOnce(&mut State),
-    ) -> Result<(), Error> {
-        let mut others = Vec::new();
+        when_free: impl FnOnce(&mut State, bool) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (mut others, mut is_of_rows) = (Vec::new(), false);
         loop {
             let at = {
                 let mut state = self.0.lock();
@@ -73,13 +86,16 @@ impl Keys {
                     return Err(Error::InProgress);
                 }
                 let Some(at) = state.done.find(&key.key, &others) else {
-                    when_free(&mut state);
-                    return Ok(());
+                    return when_free(&mut state, is_of_rows);
                 };
                 at
             };
             match read(at)? {
                 Some(known) if known == key => return Err(Error::AlreadyDone { at }),
+                Some(known) if known == key.of_batch() => {
+                    is_of_rows = true;
+                    others.push(at);
+                }
                 Some(known) if known.key == key.key => return Err(Error::KeyReused),
                 // Another key with the same fingerprint.
                 _ => others.push(at),
@@ -139,6 +155,20 @@ impl InFlight {
         })?;
         self.held.push(key.key);
         Ok(())
+    }
+
+    /// Takes the key of a batch whose rows have effects by themselves, and says whether one of them had one before.
+    ///
+    /// # Errors
+    /// It is in flight already, or was used for another request.
+    pub(crate) fn begin_batch(
+        &mut self,
+        key: IdempotencyKey,
+        read: &ReadKey<'_>,
+    ) -> Result<bool, Error> {
+        let is_of_rows = self.keys.begin_batch(key, read)?;
+        self.held.push(key.key);
+        Ok(is_of_rows)
     }
 }
 

@@ -190,8 +190,9 @@ impl StockActor {
         }
         taken.iter().chain(&given).for_each(|moved| awake.stock.evolve(moved));
         let (taken, given) = (taken.map(Into::into), given.map(Into::into));
-        let decision = by.origin(1).into_iter().chain([event.clone().into()]);
+        let decision = by.origins(1).chain([event.clone().into()]);
         let sequence = self.lane.append(taken.into_iter().chain(decision).chain(given))?;
+        by.is_written();
         awake.last = sequence;
         Ok(Some((event, sequence)))
     }

@@ -38,6 +38,13 @@ impl IdempotencyKey {
         let key = key.wrapping_add(STRIDE.wrapping_mul(row as u128 + 1));
         Self { key: key.to_le_bytes(), ..self }
     }
+
+    /// What stands for this key of a batch whose rows have effects by themselves: the same key, taken, but by no request.
+    #[doc = include_str!("../docs/of_batch.md")]
+    #[must_use]
+    pub fn of_batch(self) -> Self {
+        Self { request: !self.request, ..self }
+    }
 }
 
 #[cfg(test)]

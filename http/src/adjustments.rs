@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use stockade_actors::{Engine, FirstAnswer};
 use stockade_domain::{
     AdjustmentId, ProductId, StockKey, WarehouseId,
@@ -15,7 +16,6 @@ use crate::{
     answer,
     command::Acting,
     extract::Input,
-    gate::Body,
     openapi::{
         answers::{Conflict, Done, Told},
         kinds,
@@ -23,6 +23,7 @@ use crate::{
     problem::Problem,
     refusals::{Named, Request, explain, locating, plain},
     replay::{First, of_rows},
+    rows::Sent,
     time::Time,
 };
 
@@ -143,7 +144,7 @@ pub(crate) struct AdjustmentBody {
     #[schema(value_type = Option<kinds::Text>)]
     reference: Option<String>,
     #[schema(value_type = Vec<RowBody>, min_items = 1, max_items = 1000)]
-    adjustments: Option<Vec<RowBody>>,
+    adjustments: Option<Vec<Box<RawValue>>>,
     mode: Option<Mode>,
 }
 
@@ -231,7 +232,6 @@ fn missing(field: &str) -> Problem {
 pub(crate) async fn adjust(
     acting: Acting,
     body: Input<AdjustmentBody>,
-    written: Body,
 ) -> Result<HttpResponse, Problem> {
     let mut body = body.valid()?;
     match body.adjustments.take() {
@@ -243,14 +243,13 @@ pub(crate) async fn adjust(
             let detail = format!("must have 1 to {ADJUSTMENT_LINES_MAX} entries");
             Err(Problem::field("/adjustments", detail))
         }
-        Some(rows) if body.mode == Some(Mode::Each) => each(&acting, &body, rows, &written).await,
-        Some(rows) => match rows.iter().position(|row| row.idempotency_key.is_some()) {
-            Some(at) => {
-                let detail = "is for mode each: in mode all the rows are one command, with one key";
-                Err(Problem::field(format!("/adjustments/{at}/idempotency_key"), detail))
+        Some(rows) => {
+            let rows = Sent::read("adjustments", rows);
+            match body.mode {
+                Some(Mode::Each) => each(&acting, &body, rows).await,
+                None | Some(Mode::All) => all(&acting, body, rows.all()?).await,
             }
-            None => all(&acting, body, rows).await,
-        },
+        }
     }
 }
 
@@ -294,6 +293,10 @@ async fn all(
     body: AdjustmentBody,
     rows: Vec<RowBody>,
 ) -> Result<HttpResponse, Problem> {
+    if let Some(at) = rows.iter().position(|row| row.idempotency_key.is_some()) {
+        let detail = "is for mode each: in mode all the rows are one command, with one key";
+        return Err(Problem::field(format!("/adjustments/{at}/idempotency_key"), detail));
+    }
     let locate = |named: Named<'_>| match named {
         Named::Field(field) => Some(format!("/{field}")),
         Named::Thing(..) => rows
@@ -324,15 +327,14 @@ async fn all(
 async fn each(
     acting: &Acting,
     body: &AdjustmentBody,
-    rows: Vec<RowBody>,
-    written: &Body,
+    rows: Sent<RowBody>,
 ) -> Result<HttpResponse, Problem> {
     let draft = |_, row: RowBody| {
         let reason = row.reason.or(body.reason).ok_or_else(|| missing("reason"))?.into();
         let reference = row.reference.clone().or_else(|| body.reference.clone());
         Ok((Adjust { deltas: vec![row.delta()], reason, reference }, row))
     };
-    let (requests, rows) = acting.each("adjustments", rows, written, RowBody::key, draft)?;
+    let (requests, rows) = acting.each(rows, RowBody::key, draft)?;
     let told = acting.adjust_many(requests).await.map_err(locating(plain))?;
     let refused = |error, at, row: &RowBody| {
         let place = format!("/adjustments/{at}");

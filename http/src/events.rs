@@ -27,9 +27,7 @@ use crate::{
     state::Shared,
     time::Time,
 };
-pub(crate) use data::{
-    AdjustmentData, CustomerData, Data, HoldData, OwnerView, StockData, changes, owner,
-};
+pub(crate) use data::{AdjustmentData, CustomerData, Data, OwnerView, StockData, changes, owner};
 pub(crate) use names::{Entity, TYPES, names, of_order};
 
 /// The longest a request may wait for something to happen, in seconds.

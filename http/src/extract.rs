@@ -15,6 +15,7 @@ use futures_util::{
     future::{Ready, ready},
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
@@ -51,6 +52,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
             .map(|parsed| Self(Params::of(req).finish().and(parsed)));
         ready(input)
     }
+}
+
+/// A part of a body that was not looked at yet: by the same rules, and told as if it stood alone.
+pub(crate) fn part<T: DeserializeOwned>(part: &RawValue) -> Result<T, Problem> {
+    parse(part.get().as_bytes(), false)?
 }
 
 /// Refuses a body that says itself that it is too large.

@@ -16,7 +16,7 @@ use actix_web::{
     },
     web::{self, Bytes},
 };
-use futures_util::future::{LocalBoxFuture, Ready, ready};
+use futures_util::future::LocalBoxFuture;
 
 use crate::{
     auth::AuthMode,
@@ -39,18 +39,7 @@ pub(crate) struct Gate<F, Args> {
 }
 
 /// The body as it came, while the arguments are made of it.
-#[derive(Clone)]
 pub(crate) struct Body(pub(crate) Bytes);
-
-impl FromRequest for Body {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = req.extensions().get::<Self>().cloned();
-        ready(Ok(read.unwrap_or_else(|| Self(Bytes::new()))))
-    }
-}
 
 impl<F, Args> Gate<F, Args> {
     pub(crate) fn new(who: Access, handler: F) -> Self {

@@ -55,7 +55,7 @@ use crate::{
         transfers::TransferView<'static>,
         warehouses::WarehouseView<'static>,
         shops::ShopView<'static>, shops::SetWarehousesBody, shops::WarehousesView,
-        events::Event, feed::Data<'static>, events::EventOrder, events::EventProduct, feed::HoldData,
+        events::Event, feed::Data<'static>, events::EventOrder, events::EventProduct, events::EventReservation,
         feed::StockData, feed::AdjustmentData<'static>, feed::CustomerData,
         accounts::AccountView, accounts::TokensView<'static>, accounts::Stranger<'static>,
         api_keys::ApiKeyView<'static>,

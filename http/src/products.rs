@@ -29,8 +29,8 @@ use crate::{
     state::Shared,
 };
 pub(crate) use batch::{__path_change_many, Results, change_many};
-pub(crate) use body::NewProductBody;
-use body::{Change, PatchProductBody, ReplaceProductBody};
+pub(crate) use body::ProductRow;
+use body::{Change, NewProductBody, PatchProductBody, ReplaceProductBody};
 pub(crate) use list::{__path_list, SEARCH_MAX, SKUS_MAX, list};
 pub(crate) use view::ProductView;
 

@@ -40,7 +40,9 @@ pub(crate) struct HoldView<'a> {
     id: ReservationId,
     #[schema(value_type = kinds::ReservationStatus)]
     status: &'static str,
-    owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = true)]
+    owner: Option<Option<&'a str>>,
     #[schema(value_type = Option<kinds::Id>)]
     customer_id: Option<CustomerId>,
     #[schema(value_type = Option<kinds::Id>)]
@@ -121,7 +123,7 @@ impl<'a> From<&'a Hold> for HoldView<'a> {
         Self {
             id: hold.id,
             status: name(hold.status),
-            owner: hold.owner.as_deref(),
+            owner: Some(hold.owner.as_deref()),
             customer_id: match hold.key {
                 HolderKey::Customer(customer) => Some(customer),
                 HolderKey::Single(_) | HolderKey::Named(_) => None,
@@ -142,6 +144,13 @@ impl<'a> From<&'a Hold> for HoldView<'a> {
             updated_at: Time(hold.updated_at),
             version: hold.version,
         }
+    }
+}
+
+impl<'a> HoldView<'a> {
+    /// As events tell it: without the caller's name for whom it is held.
+    pub(crate) fn told(hold: &'a Hold) -> Self {
+        Self { owner: None, ..Self::from(hold) }
     }
 }
 

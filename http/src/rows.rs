@@ -2,18 +2,47 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use stockade_actors::Error;
 use stockade_domain::{IdempotencyKey, Sequence};
 
 use crate::{
     command::{Acting, KEY_WANTED},
-    gate::Body,
+    extract,
     problem::{Code, Fault, Problem},
     refusals::{Named, locating, plain},
     replay::{First, Rows},
 };
+
+/// The rows of a batch as they were sent, each read by itself: what is wrong with one is wrong with no other.
+pub(crate) struct Sent<B> {
+    /// The field that holds them.
+    kind: &'static str,
+    /// As they are written.
+    written: Vec<Box<RawValue>>,
+    rows: Vec<Result<B, Problem>>,
+}
+
+impl<B: DeserializeOwned> Sent<B> {
+    pub(crate) fn read(kind: &'static str, written: Vec<Box<RawValue>>) -> Self {
+        let read = |(at, row): (usize, &Box<RawValue>)| {
+            extract::part(row).map_err(|problem| problem.under(&format!("/{kind}/{at}")))
+        };
+        let rows = written.iter().enumerate().map(read).collect();
+        Self { kind, written, rows }
+    }
+
+    /// Each row that can be read.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Option<&B>> {
+        self.rows.iter().map(|row| row.as_ref().ok())
+    }
+
+    /// All of them, where one that cannot be read is wrong with the whole.
+    pub(crate) fn all(self) -> Result<Vec<B>, Problem> {
+        self.rows.into_iter().collect()
+    }
+}
 
 /// What is known of a row.
 enum Known<N> {
@@ -36,32 +65,32 @@ struct OfRow<N> {
 type Asked<R> = Vec<(R, Option<IdempotencyKey>)>;
 
 impl Acting {
-    /// Drafts the rows of a batch that stand by themselves; `kind` is the field that holds them.
+    /// Drafts the rows of a batch that stand by themselves.
     ///
     /// A row's key comes first, its own or one that follows from the batch's and its place: what a row asks for, and whether it is
     /// acceptable, depends on what is there by now, and what was carried out before does not.
     ///
     /// # Errors
     /// What is wrong with the batch's key is wrong with all of it.
-    pub(crate) fn each<B, R, N>(
+    pub(crate) fn each<B: DeserializeOwned, R, N>(
         &self,
-        kind: &str,
-        rows: Vec<B>,
-        written: &Body,
+        sent: Sent<B>,
         own: impl Fn(&B) -> Option<&str>,
         mut draft: impl FnMut(usize, B) -> Result<(R, N), Problem>,
     ) -> Result<(Asked<R>, Each<N>), Problem> {
-        let keys = self.row_keys(kind, written, rows.iter().map(own));
+        let keys = self.row_keys(&sent, own);
+        let Sent { kind, rows, .. } = sent;
         let (mut asked, mut each) =
             (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for (at, (row, key)) in rows.into_iter().zip(keys).enumerate() {
             let place = || format!("/{kind}/{at}");
-            let known = match key {
-                Ok(own) => self.check_row(at, own, place)?,
+            let read = row.and_then(|row| key.map(|own| (row, own)));
+            let known = match read {
+                Ok((row, own)) => self.check_row(at, own, place)?.map(|known| (row, known)),
                 Err(problem) => Err(problem),
             };
             let mut under = None;
-            let known = known.and_then(|known| match known {
+            let known = known.and_then(|(row, known)| match known {
                 Known::Done(at) => Ok(Known::Done(at)),
                 Known::New(key) => {
                     let (request, names) =
@@ -87,36 +116,54 @@ impl Acting {
         match self.under(key).check_key() {
             Ok(()) => Ok(Ok(Known::New(key))),
             Err(Error::AlreadyDone { at }) => Ok(Ok(Known::Done(at))),
-            Err(error) if own.is_some() => {
-                let locate = |named: Named<'_>| plain(named).map(|field| place() + &field);
-                Ok(Err(locating(locate)(error)))
-            }
+            Err(error) if own.is_some() => Ok(Err(at_row(&place(), error))),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where the rows of a batch of all or none were decided before, when all were, and nothing when none was. It comes before the
+    /// rows are drafted, as in [`Acting::each`].
+    ///
+    /// # Errors
+    /// What is wrong with the key of a row; and when a part of them was decided before, which is not the answer of all.
+    pub(crate) fn all_done(
+        &self,
+        kind: &str,
+        keys: &[Option<IdempotencyKey>],
+    ) -> Result<Option<Vec<Sequence>>, Problem> {
+        let (mut done, mut first) = (Vec::new(), None);
+        for (at, key) in keys.iter().enumerate().filter(|(_, key)| key.is_some()) {
+            match self.under(*key).check_key() {
+                Ok(()) => {}
+                Err(Error::AlreadyDone { at: decided }) => {
+                    first.get_or_insert(at);
+                    done.push(decided);
+                }
+                Err(error) => return Err(at_row(&format!("/{kind}/{at}"), error)),
+            }
+        }
+        match first {
+            Some(at) if done.len() < keys.len() => {
+                Err(at_row(&format!("/{kind}/{at}"), Error::KeyReused))
+            }
+            first => Ok(first.map(|_| done)),
         }
     }
 
     /// The own keys of a batch's rows. A row is compared as it is written, so that it stays itself in another batch. One key is one
     /// command: it is no other row's, and not the batch's.
-    pub(crate) fn row_keys<'a>(
+    pub(crate) fn row_keys<B: DeserializeOwned>(
         &self,
-        kind: &str,
-        written: &Body,
-        own: impl Iterator<Item = Option<&'a str>>,
+        sent: &Sent<B>,
+        own: impl Fn(&B) -> Option<&str>,
     ) -> Vec<Result<Option<IdempotencyKey>, Problem>> {
-        let own: Vec<_> = own.collect();
-        if own.iter().all(Option::is_none) {
-            return own.iter().map(|_| Ok(None)).collect();
-        }
-        // Only a batch with such rows is read again, for what they look like.
-        let written = serde_json::from_slice::<Written<'_>>(&written.0);
-        let written = written.map(|Written { rows }| rows).unwrap_or_default();
+        let kind = sent.kind;
         let mut taken: HashMap<[u8; 16], String> = HashMap::new();
         taken.extend(self.key().map(|key| (key.key, "the batch".to_owned())));
-        let key = |(at, own): (usize, Option<&str>)| {
-            let Some(own) = own else { return Ok(None) };
+        let key = |(at, row): (usize, Option<&B>)| {
+            let Some(own) = row.and_then(&own) else { return Ok(None) };
             let place = format!("/{kind}/{at}/idempotency_key");
-            let row = written.get(at).map_or("", |row| row.get());
-            let key = self.key_of_row(own, kind, row);
+            let key = self.key_of_row(own, kind, sent.written[at].get());
             let key = key.ok_or_else(|| Problem::field(&place, KEY_WANTED))?;
             match taken.insert(key.key, format!("/{kind}/{at}")) {
                 None => Ok(Some(key)),
@@ -128,15 +175,14 @@ impl Acting {
                 }
             }
         };
-        own.into_iter().enumerate().map(key).collect()
+        sent.rows().enumerate().map(key).collect()
     }
 }
 
-/// The rows of a batch as they were written.
-#[derive(Deserialize)]
-struct Written<'a> {
-    #[serde(borrow, alias = "orders", alias = "products", alias = "adjustments")]
-    rows: Vec<&'a RawValue>,
+/// What is wrong with the own key of the row at a place.
+fn at_row(place: &str, error: Error) -> Problem {
+    let locate = |named: Named<'_>| plain(named).map(|field| place.to_owned() + &field);
+    locating(locate)(error)
 }
 
 impl<N> Each<N> {

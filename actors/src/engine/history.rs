@@ -7,7 +7,7 @@ use stockade_domain::{
     account::{Account, AccountEvent},
     adjustment::AdjustmentEvent,
     catalogue::{CatalogueEvent, Product, Shop, Warehouse},
-    holder::{Hold, HoldEvent},
+    holder::Hold,
     open::{Part, part},
     order::{Order, OrderEvent},
     stock::Give,
@@ -181,19 +181,8 @@ impl Engine {
     fn hold_at(&self, id: ReservationId, until: Sequence) -> Result<Hold, Error> {
         let events = self.shared().read.holds.with(id.0, |hold| hold.events.clone());
         let events = events.unwrap_or_default();
-        let hold = self.folded(&events, until, |hold: Option<Hold>, event| match (hold, event) {
-            (None, Event::Hold(HoldEvent::Placed(placed))) => Some(Hold::new(placed)),
-            (Some(mut hold), Event::Hold(event)) => {
-                match event {
-                    // A newer one, which took something from it.
-                    HoldEvent::Placed(newer) => hold.lose(&newer.lines, newer.at),
-                    event => hold.evolve(event),
-                }
-                Some(hold)
-            }
-            (hold, _) => hold,
-        });
-        hold?.ok_or_else(|| feed::unreadable(&format!("reservation {id} has no beginning")))
+        let hold = self.folded(&events, until, Hold::after)?;
+        hold.ok_or_else(|| feed::unreadable(&format!("reservation {id} has no beginning")))
     }
 
     fn transfer_at(&self, id: TransferId, until: Sequence) -> Result<Transfer, Error> {

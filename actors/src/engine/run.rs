@@ -1,6 +1,6 @@
 //! How a command gets in: its key, its permit, its job, its answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use stockade_domain::{
     Event, IdempotencyKey, Origin, Sequence, ShopId,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Context, Error,
-    context::By,
+    context::{BatchKey, By},
     job::{Batch, Job, Reply, send, send_all},
     keys::InFlight,
 };
@@ -33,6 +33,18 @@ pub enum BatchMode {
 /// Keys of rows, in their order; nothing at all where no row has one.
 pub(super) type RowKeys = Vec<Option<IdempotencyKey>>;
 
+/// The keys of a batch whose rows stand by themselves; all of it empty where there are none.
+#[derive(Default)]
+struct TakenKeys {
+    /// Of the rows.
+    keys: RowKeys,
+    /// What is known of each row already.
+    known: Vec<Option<Error>>,
+    /// The batch's own.
+    batch: Option<Arc<BatchKey>>,
+    in_flight: Option<InFlight>,
+}
+
 impl Engine {
     /// The same engine, for commands of this context.
     ///
@@ -46,7 +58,8 @@ impl Engine {
     }
 
     /// Says what a command under the context's key would be told before anything else is looked at; nothing, without one. A
-    /// batch whose rows stand by themselves is not known under its own key.
+    /// batch whose rows stand by themselves is told nothing under its own key, which is good for no other request: each row is
+    /// told under its own.
     ///
     /// # Errors
     /// [`Error::AlreadyDone`], [`Error::KeyReused`] or [`Error::InProgress`].
@@ -117,7 +130,8 @@ impl Engine {
         job: impl Fn(I, Reply<T>) -> (usize, Job),
     ) -> Result<Vec<Result<T, Error>>, Error> {
         let shared = self.shared();
-        let (keys, in_flight, mut known) = self.take_keys(items.len(), own)?;
+        let TakenKeys { keys, mut known, batch: key, in_flight } =
+            self.take_keys(items.len(), own)?;
         let unknown = items.len() - known.iter().flatten().count();
         if unknown == 0 {
             shared.check_open()?;
@@ -129,7 +143,7 @@ impl Engine {
         let to_do = |row: &usize| known.get(*row).is_none_or(Option::is_none);
         let rows = items.into_iter().enumerate().filter(|(row, _)| to_do(row));
         let by = |row| match keys.get(row) {
-            Some(key) => Context { key: *key, ..self.context }.into(),
+            Some(row) => By::row(Context { key: *row, ..self.context }, key.clone()),
             None => By::from(self.context),
         };
         let jobs = rows.zip(replies).map(|((row, item), reply)| job(item, reply.by(by(row))));
@@ -166,21 +180,22 @@ impl Engine {
         }
     }
 
-    /// Puts the keys of rows in flight: their own, else derived from the context's. Says of each row what is known already, or
-    /// nothing at all where there are no keys.
+    /// Puts the keys of a batch in flight: the context's, and those of its rows, their own or derived from it. Says of each row
+    /// what is known already.
     ///
     /// # Errors
-    /// What is wrong with a derived key is wrong with all of the batch: its body was changed, or it is under way.
-    #[expect(clippy::type_complexity, reason = "three things that only belong together here")]
-    fn take_keys(
-        &self,
-        rows: usize,
-        own: RowKeys,
-    ) -> Result<(RowKeys, Option<InFlight>, Vec<Option<Error>>), Error> {
+    /// What is wrong with the context's key or a derived one is wrong with all of the batch: its body was changed, or it is
+    /// under way.
+    fn take_keys(&self, rows: usize, own: RowKeys) -> Result<TakenKeys, Error> {
         if self.context.key.is_none() && own.iter().all(Option::is_none) {
-            return Ok((Vec::new(), None, Vec::new()));
+            return Ok(TakenKeys::default());
         }
         let mut in_flight = InFlight::new(&self.shared().keys);
+        let take_own = |key| {
+            let is_written = in_flight.begin_batch(key, &|at| self.key_at(at))?;
+            Ok::<_, Error>(BatchKey::new(key, is_written))
+        };
+        let batch = self.context.key.map(take_own).transpose()?;
         let (mut keys, mut known) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for row in 0..rows {
             let own = own.get(row).copied().flatten();
@@ -196,7 +211,7 @@ impl Engine {
             });
             keys.push(key);
         }
-        Ok((keys, Some(in_flight), known))
+        Ok(TakenKeys { keys, known, batch, in_flight: Some(in_flight) })
     }
 
     /// Places many orders with one commit to wait for. In mode [`BatchMode::All`] a refusal of one is the error of all, and

@@ -138,7 +138,9 @@ impl Lane {
         events: impl IntoIterator<Item = Event, IntoIter: ExactSizeIterator>,
     ) -> Result<Sequence, Error> {
         let events = events.into_iter();
-        self.append(by.origin(events.len()).into_iter().chain(events))
+        let sequence = self.append(by.origins(events.len()).chain(events))?;
+        by.is_written();
+        Ok(sequence)
     }
 
     /// The next id of a kind, once its lease is durable.

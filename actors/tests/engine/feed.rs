@@ -6,6 +6,7 @@ use stockade_actors::{After, Engine, Error, Feed, OrderFilter};
 use stockade_domain::{
     CustomerId, Event, OrderId, Owner, Refusal, StockKey,
     adjustment::{AdjustRow, Reason},
+    holder::{Hold, HoldEvent},
     order::{Details, Order, OrderEvent, PlaceOrder, Status},
 };
 
@@ -72,6 +73,48 @@ fn an_old_event_shows_its_order_as_it_was_then() {
     let again = durable(directory.path(), 3);
     assert_eq!(statuses(&again, 2), before);
     assert_eq!(again.feed(0, 1, |_| true).unwrap().happened[0].epoch, epoch);
+    check(&again);
+}
+
+#[test]
+fn an_old_event_shows_its_hold_as_it_was_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = durable(directory.path(), 2);
+    let (one, other) = (product(&engine, 5), product(&engine, 5));
+    let cart = |lines: &[_]| wait(engine.reserve(hold_of(Some("cart"), lines))).unwrap();
+    let mut wanted = Vec::new();
+    let mut note = |id| wanted.push(engine.reservation(id).expect("it was placed"));
+    let old = cart(&[(one, 2), (other, 1)]).id;
+    note(old);
+    wait(engine.extend_reservation(old, 120_000)).unwrap();
+    note(old);
+    // It takes over one line of the older hold, which has no event of its own for that.
+    let new = cart(&[(one, 3)]).id;
+    note(new);
+    wait(engine.extend_reservation(old, 180_000)).unwrap();
+    note(old);
+    let request = PlaceOrder { reservations: vec![new], ..order_of(&[(one, 3)]) };
+    wait(engine.place_order(request)).unwrap();
+    note(new);
+    wait(engine.release_reservation(old)).unwrap();
+    note(old);
+    let is_told = |event: &Event| match event {
+        Event::Hold(event) => !matches!(event, HoldEvent::Claimed { .. }),
+        _ => false,
+    };
+    let told = |engine: &Engine, limit| -> Vec<Hold> {
+        let hold = |(_, after)| match after {
+            After::Hold(hold) => *hold,
+            _ => panic!("a hold"),
+        };
+        all(engine, limit, is_told).into_iter().map(hold).collect()
+    };
+    for limit in [100, 1, 2] {
+        assert_eq!(told(&engine, limit), wanted);
+    }
+    engine.shutdown().unwrap();
+    let again = durable(directory.path(), 3);
+    assert_eq!(told(&again, 1), wanted);
     check(&again);
 }
 

@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, future::Future, thread, time::Duration};
 
 use stockade_actors::{BatchMode, Config, Context, Engine, Error, FirstAnswer};
-use stockade_domain::{IdempotencyKey, Refusal};
+use stockade_domain::{
+    IdempotencyKey, Refusal, StockKey, WarehouseId,
+    adjustment::{Adjust, Reason},
+    catalogue::StockDelta,
+};
 use stockade_storage::SimDisk;
 
 use crate::{
@@ -90,6 +94,79 @@ fn a_refusal_and_what_changes_nothing_are_not_remembered() {
     cancel(2).unwrap();
     assert_eq!(cancel(3).unwrap(), cancel(3).unwrap(), "a repeat is no effect of the third key");
     assert_eq!(engine.stats().idempotency_keys, 2);
+    check(&engine);
+}
+
+#[test]
+fn a_batch_of_rows_holds_its_key_from_the_first_effect() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = durable(dir.path(), 2);
+    let (short, thing) = (product(&engine, 0), product(&engine, 10));
+    let place = |engine: &Engine, key, rows: &[_]| {
+        let rows = rows.iter().map(|row| order_of(&[*row])).collect();
+        let context = Context { key: Some(key), ..Context::default() };
+        wait(engine.by(context).place_orders(rows, BatchMode::Each))
+    };
+    let alone = |engine: &Engine, request| {
+        let context = Context { key: Some(key(1, request)), ..Context::default() };
+        wait(engine.by(context).place_order(order_of(&[(thing, 1)])))
+    };
+    let (rows, other) = ([(short, 1), (thing, 2)], [(thing, 3)]);
+    // Without an effect it is free.
+    let refused = place(&engine, key(1, 7), &rows[..1]).unwrap();
+    assert!(is_short(&refused[0]));
+    let placed = place(&engine, key(1, 1), &rows).unwrap();
+    assert!(placed[1].is_ok());
+    let told = |engine: &Engine| {
+        assert_eq!(place(engine, key(1, 2), &other), Err(Error::KeyReused));
+        assert_eq!(alone(engine, 2), Err(Error::KeyReused));
+        assert_eq!(alone(engine, 1), Err(Error::KeyReused), "it is no single command's either");
+        let mut again = place(engine, key(1, 1), &rows).unwrap();
+        at(again.pop().unwrap());
+        assert!(is_short(&again[0]));
+        assert_eq!(stock_of(engine, thing).1, 2);
+    };
+    told(&engine);
+    let keys = engine.stats().idempotency_keys;
+    assert_eq!(keys, 2, "of the batch, and of the row that had an effect");
+    engine.shutdown().unwrap();
+    drop(engine);
+    let engine = durable(dir.path(), 2);
+    told(&engine);
+    // A row that comes right later adds its own, and not the batch's once more.
+    let found = StockDelta { stock: StockKey::new(WarehouseId(1), short), delta: 1 };
+    let found = Adjust { deltas: vec![found], reason: Reason::Found, reference: None };
+    wait(engine.adjust(found)).unwrap();
+    assert!(place(&engine, key(1, 1), &rows).unwrap()[0].is_ok());
+    assert_eq!(engine.stats().idempotency_keys, keys + 1);
+    check(&engine);
+}
+
+#[test]
+fn of_two_batches_under_a_key_at_once_one_has_effects() {
+    let config = Config { lanes: 3, ..Config::in_memory().with_virtual_clock(START_MS) };
+    let engine = Engine::open(config).unwrap();
+    let things = [product(&engine, 1_000), product(&engine, 1_000), product(&engine, 1_000)];
+    for number in 1..=20 {
+        let tasks: Vec<_> = (0..16u64)
+            .map(|request| {
+                let context = Context { key: Some(key(number, request)), ..Context::default() };
+                let keyed = engine.by(context);
+                thread::spawn(move || {
+                    // Each of its own length, so that places of one are no places of another.
+                    let rows = (0..=request as usize).map(|row| order_of(&[(things[row % 3], 1)]));
+                    wait(keyed.place_orders(rows.collect(), BatchMode::Each))
+                })
+            })
+            .collect();
+        let answers = tasks.into_iter().map(|task| task.join().unwrap());
+        let (placed, others): (Vec<_>, Vec<_>) = answers.partition(Result::is_ok);
+        assert_eq!(placed.len(), 1);
+        for other in others {
+            let allowed = matches!(other, Err(Error::InProgress | Error::KeyReused));
+            assert!(allowed, "{other:?}");
+        }
+    }
     check(&engine);
 }
 
@@ -248,6 +325,10 @@ fn a_retry_after_a_power_cut_at_any_operation_has_one_effect() {
                 answer => done += usize::from(at(answer) > 0),
             }
         }
+        let rows = stock_of(&after, thing).1 - u64::from(ALONE);
+        let other = Context { key: Some(key(ALONE + 1, 2)), ..Context::default() };
+        let told = if rows > 0 { Err(Error::KeyReused) } else { Ok(()) };
+        assert_eq!(after.by(other).check_key(), told, "{rows} rows, cut at {cut}");
         done += place_rows(&after).into_iter().filter(Result::is_err).map(at).count();
         replayed.insert(done);
         assert_eq!(stock_of(&after, thing).1, u64::from(ALONE) + ROWS as u64, "cut at {cut}");

@@ -1,5 +1,5 @@
 use super::{Hold, HoldEnded, HoldEvent, HoldPlaced, HoldStatus, Holder};
-use crate::{ProductId, ReservationId, Timestamp};
+use crate::{Event, ProductId, ReservationId, Timestamp};
 
 impl Hold {
     /// A hold as it was placed.
@@ -21,6 +21,24 @@ impl Hold {
             created_at: placed.at,
             updated_at: placed.at,
             set_at: placed.at,
+        }
+    }
+
+    /// A hold after one more event that is about it; before the first there is none. Of two that were placed the later one took
+    /// something from this one. Other events move nothing.
+    #[doc = include_str!("../../docs/hold_after.md")]
+    #[must_use]
+    pub fn after(before: Option<Self>, event: &Event) -> Option<Self> {
+        match (before, event) {
+            (None, Event::Hold(HoldEvent::Placed(placed))) => Some(Self::new(placed)),
+            (Some(mut hold), Event::Hold(event)) => {
+                match event {
+                    HoldEvent::Placed(newer) => hold.lose(&newer.lines, newer.at),
+                    event => hold.evolve(event),
+                }
+                Some(hold)
+            }
+            (hold, _) => hold,
         }
     }
 

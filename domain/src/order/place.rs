@@ -51,8 +51,9 @@ impl Quote {
     #[doc = include_str!("../../docs/quote_bytes_max.md")]
     #[must_use]
     pub fn bytes_max(&self, request: &PlaceOrder, held: usize) -> usize {
-        // Three numbers of a line (product, quantity, price), three of an allocation, four of a release; each at most 9 bytes.
-        const HEAD: usize = 128;
+        // Three numbers of a line (product, quantity, price), three of an allocation, four of a release; each at most 9 bytes. Before
+        // them the order's head, and what says whose it is: two origins in a batch under a key.
+        const HEAD: usize = 192;
         const LINE: usize = 27;
         const RELEASE: usize = 36;
         let allocations = |line: &Line| self.candidates.len().min(line.quantity as usize);

@@ -1,12 +1,11 @@
 use serde::{Serialize, Serializer};
 use stockade_actors::{After, Happened};
 use stockade_domain::{
-    AdjustmentId, CustomerId, Event, OrderId, Owner, OwnerKind, ProductId, Quantity, ReservationId,
-    WarehouseId,
+    AdjustmentId, Event, Owner, OwnerKind, ProductId, Quantity, ReservationId, WarehouseId,
     account::{Account, AccountId},
     adjustment::AdjustmentEvent,
     catalogue::CatalogueEvent,
-    holder::{HoldEvent, HolderKey},
+    holder::{Hold, HoldEvent},
     stock::{Give, StockEvent, Take},
 };
 
@@ -14,8 +13,8 @@ use utoipa::ToSchema;
 
 use super::names::customer;
 use crate::{
-    openapi::kinds, orders::OrderView, products::ProductView, shops::ShopView, time::Time,
-    transfers::TransferView, warehouses::WarehouseView,
+    openapi::kinds, orders::OrderView, products::ProductView, reservations::HoldView,
+    shops::ShopView, time::Time, transfers::TransferView, warehouses::WarehouseView,
 };
 
 /// What an event shows: its thing as it was right after, without personal data but ids.
@@ -25,9 +24,9 @@ impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (&self.0.after, &self.0.event) {
             (After::Order(order), _) => OrderView::told(order).serialize(serializer),
+            (After::Hold(hold), event) => HoldData::new(event, hold).serialize(serializer),
             (After::Transfer(transfer), _) => TransferView::from(&**transfer).serialize(serializer),
             (After::Event, Event::Catalogue(event)) => catalogue(event, serializer),
-            (After::Event, Event::Hold(event)) => HoldData::from(event).serialize(serializer),
             (After::Event, Event::Adjustment(event)) => {
                 AdjustmentData::from(event).serialize(serializer)
             }
@@ -35,11 +34,12 @@ impl Serialize for Data<'_> {
             (After::Event, Event::Account(event)) => {
                 customer(event).map(CustomerData::from).serialize(serializer)
             }
-            // These have an order or a transfer behind them, or no name.
+            // These have an order, a transfer or a hold behind them, or no name.
             (
                 After::Event,
                 Event::Order(_)
                 | Event::Transfer(_)
+                | Event::Hold(_)
                 | Event::IdsLeased { .. }
                 | Event::Clock(_)
                 | Event::Origin(_),
@@ -287,103 +287,21 @@ impl<'a> From<&'a AdjustmentEvent> for AdjustmentData<'a> {
     }
 }
 
-/// A hold: whole when it is made, later what changed. The caller's name for whom it is held may be a person's.
-#[derive(Serialize, ToSchema)]
-#[schema(
-    as = EventReservation,
-    examples(json!({"id": 1, "status": "active", "expires_at": "2026-01-31T12:15:00.000Z", "lines": [{"product_id": 1, "quantity": 2, "allocations": [{"warehouse_id": 1, "quantity": 2}]}], "replaces": []}))
-)]
-pub(crate) struct HoldData {
-    #[schema(value_type = kinds::Id)]
-    id: ReservationId,
-    #[schema(value_type = kinds::ReservationStatus)]
-    status: &'static str,
+/// A hold as it was, and what it took from others when it was made.
+#[derive(Serialize)]
+struct HoldData<'a> {
+    #[serde(flatten)]
+    hold: HoldView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = kinds::Id, required = false)]
-    customer_id: Option<CustomerId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = kinds::Id, required = false)]
-    order_id: Option<OrderId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Time, required = false)]
-    expires_at: Option<Time>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Vec<HeldLine>, required = false)]
-    lines: Option<Vec<HeldLine>>,
-    /// Earlier holds of the same owner that lost these products to it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Vec<kinds::Id>, required = false)]
-    replaces: Option<Vec<ReservationId>>,
+    replaces: Option<&'a [ReservationId]>,
 }
 
-#[derive(Serialize, ToSchema)]
-#[schema(
-    as = EventReservationLine,
-    examples(json!({"product_id": 1, "quantity": 2, "allocations": [{"warehouse_id": 1, "quantity": 2}]}))
-)]
-struct HeldLine {
-    #[schema(value_type = kinds::Id)]
-    product_id: ProductId,
-    #[schema(value_type = kinds::Count)]
-    quantity: Quantity,
-    allocations: Vec<HeldPart>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(
-    as = EventAllocation,
-    examples(json!({"warehouse_id": 1, "quantity": 2}))
-)]
-struct HeldPart {
-    #[schema(value_type = kinds::Id)]
-    warehouse_id: WarehouseId,
-    #[schema(value_type = kinds::Count)]
-    quantity: Quantity,
-}
-
-impl From<&HoldEvent> for HoldData {
-    fn from(event: &HoldEvent) -> Self {
-        let mut data = Self {
-            id: event.hold(),
-            status: "active",
-            customer_id: None,
-            order_id: None,
-            expires_at: None,
-            lines: None,
-            replaces: None,
+impl<'a> HoldData<'a> {
+    fn new(event: &'a Event, hold: &'a Hold) -> Self {
+        let replaces = match event {
+            Event::Hold(HoldEvent::Placed(placed)) => Some(&*placed.replaces),
+            _ => None,
         };
-        match event {
-            HoldEvent::Placed(placed) => {
-                data.customer_id = match placed.key {
-                    HolderKey::Customer(customer) => Some(customer),
-                    HolderKey::Single(_) | HolderKey::Named(_) => None,
-                };
-                data.expires_at = Some(Time(placed.expires_at));
-                data.replaces = Some(placed.replaces.clone());
-                let of_line = |index: usize| {
-                    let parts = placed.allocations.iter().filter(move |a| a.line as usize == index);
-                    let part = |a: &stockade_domain::sourcing::Allocation| HeldPart {
-                        warehouse_id: a.warehouse,
-                        quantity: a.quantity,
-                    };
-                    parts.map(part).collect()
-                };
-                let line = |(index, &(product_id, quantity))| HeldLine {
-                    product_id,
-                    quantity,
-                    allocations: of_line(index),
-                };
-                data.lines = Some(placed.lines.iter().enumerate().map(line).collect());
-            }
-            HoldEvent::Extended { expires_at, .. } => data.expires_at = Some(Time(*expires_at)),
-            HoldEvent::Converted { order, .. } => {
-                data.status = "converted";
-                data.order_id = Some(*order);
-            }
-            HoldEvent::Released(_) => data.status = "released",
-            HoldEvent::Expired(_) => data.status = "expired",
-            HoldEvent::Claimed { .. } | HoldEvent::Unclaimed { .. } => {}
-        }
-        data
+        Self { hold: HoldView::told(hold), replaces }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     events::{CloudEvent, Data},
     orders::OrderView,
     products::ProductView,
+    reservations::HoldView,
 };
 
 kinds! {
@@ -24,6 +25,9 @@ kinds! {
 
     /// An order in an event: without what people wrote, and without what may read differently tomorrow.
     EventOrder (order())
+
+    /// A reservation in an event: without the caller's name for whom it is held, which may be a person's.
+    EventReservation (reservation())
 
     /// A product in an event: without what there is of it, and without the caller's own data.
     EventProduct (without(&ProductView::schema(), &["stock", "available", "metadata"]))
@@ -68,6 +72,15 @@ fn order() -> Value {
     order["properties"]["lines"]["items"] = part("OrderLine", &["sku", "name"]);
     order["properties"]["returns"]["items"] = part("Return", &["reason"]);
     order
+}
+
+fn reservation() -> Value {
+    let mut hold = without(&HoldView::schema(), &["owner"]);
+    hold["properties"]["replaces"] = json!({
+        "type": "array", "items": {"$ref": "#/components/schemas/Id"},
+        "description": "Of a new one: earlier ones of the same owner that lost these products to it.",
+    });
+    hold
 }
 
 /// An object without some of its fields.

@@ -9,14 +9,14 @@ use utoipa::{
 };
 
 use super::kinds::{kind, kinds, schema};
-use crate::{orders::PlaceOrderBody, products::NewProductBody};
+use crate::{orders::PlaceOrderBody, products::ProductRow};
 
 kinds! {
     /// An order of a batch.
     NewOrderRow (row(&PlaceOrderBody::schema()))
 
     /// A product of a batch.
-    NewProductRow (row(&NewProductBody::schema()))
+    NewProductRow (row(&ProductRow::schema()))
 }
 
 fn row(alone: &RefOr<Schema>) -> Value {

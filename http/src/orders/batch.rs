@@ -1,7 +1,8 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use stockade_actors::{BatchMode, Engine, Error};
-use stockade_domain::{limits::BATCH_ORDERS_MAX, order::Order};
+use stockade_domain::{IdempotencyKey, limits::BATCH_ORDERS_MAX, order::Order};
 
 use super::{
     body::{Names, PlaceOrderBody},
@@ -15,7 +16,6 @@ use crate::{
     caller::Caller,
     command::Acting,
     extract::Input,
-    gate::Body,
     openapi::{
         answers::{Conflict, Done, Expired, Told},
         rows::NewOrderRow,
@@ -23,6 +23,7 @@ use crate::{
     problem::Problem,
     refusals::{Named, Request, explain, locating},
     replay::{self, First, Rows, of_rows},
+    rows::Sent,
 };
 
 /// `POST /orders/batch`.
@@ -34,7 +35,7 @@ use crate::{
 )]
 pub(crate) struct BatchBody {
     #[schema(value_type = Vec<NewOrderRow>, min_items = 1, max_items = 1000)]
-    orders: Vec<PlaceOrderBody>,
+    orders: Vec<Box<RawValue>>,
     mode: Option<Mode>,
 }
 
@@ -94,27 +95,26 @@ pub(crate) async fn place_many(
     acting: Acting,
     caller: Caller,
     body: Input<BatchBody>,
-    written: Body,
 ) -> Result<HttpResponse, Problem> {
     let BatchBody { orders, mode } = body.valid()?;
     if orders.is_empty() || orders.len() > BATCH_ORDERS_MAX {
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/orders", detail));
     }
+    let orders = Sent::read("orders", orders);
     match mode {
-        Some(Mode::All) => all(&req, &acting, caller, orders, &written).await,
-        None | Some(Mode::Each) => each(&acting, caller, orders, &written).await,
+        Some(Mode::All) => all(&req, &acting, caller, orders).await,
+        None | Some(Mode::Each) => each(&acting, caller, orders).await,
     }
 }
 
 async fn each(
     acting: &Acting,
     caller: Caller,
-    orders: Vec<PlaceOrderBody>,
-    written: &Body,
+    orders: Sent<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
     let draft = |_, order: PlaceOrderBody| order.into_request(acting, caller);
-    let (requests, rows) = acting.each("orders", orders, written, PlaceOrderBody::key, draft)?;
+    let (requests, rows) = acting.each(orders, PlaceOrderBody::key, draft)?;
     let placed = acting.place_orders_keyed(requests, BatchMode::Each).await;
     let placed = named(acting, placed.map_err(locating(in_batch))?);
     let done = |key| acting.row_done_at_other_names(key);
@@ -127,13 +127,33 @@ async fn all(
     req: &HttpRequest,
     acting: &Acting,
     caller: Caller,
-    orders: Vec<PlaceOrderBody>,
-    written: &Body,
+    orders: Sent<PlaceOrderBody>,
 ) -> Result<HttpResponse, Problem> {
-    let keys = acting.row_keys("orders", written, orders.iter().map(PlaceOrderBody::key));
+    let keys = acting.row_keys(&orders, PlaceOrderBody::key);
+    let orders = orders.all()?;
     let keys: Vec<_> = keys.into_iter().collect::<Result<_, _>>()?;
+    let placed = match acting.all_done("orders", &keys)? {
+        Some(done) => done.into_iter().map(|at| Err(Error::AlreadyDone { at })).collect(),
+        None => place_all(acting, caller, orders, &keys).await?,
+    };
+    if let Some(at) = acting.done_at_other_names() {
+        return replay::answer(req, at).await;
+    }
+    let done = |row: usize| acting.row_done_at_other_names(keys[row]);
+    let placed = Rows::read(acting, placed, done, order).await?;
+    let orders: Vec<NamedOrder> = placed.answers.into_iter().collect::<Result<_, _>>()?;
+    Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
+}
+
+/// Places all of these orders, or none, by the names of now.
+async fn place_all(
+    acting: &Acting,
+    caller: Caller,
+    orders: Vec<PlaceOrderBody>,
+    keys: &[Option<IdempotencyKey>],
+) -> Result<Vec<Result<NamedOrder, Error>>, Problem> {
     let (mut requests, mut names) = (Vec::new(), Vec::new());
-    for (at, (order, key)) in orders.into_iter().zip(&keys).enumerate() {
+    for (at, (order, key)) in orders.into_iter().zip(keys).enumerate() {
         let draft = order.into_request(acting, caller);
         let (request, named) = draft.map_err(|problem| problem.under(&format!("/orders/{at}")))?;
         requests.push((request, *key));
@@ -148,14 +168,7 @@ async fn all(
         },
         of_all => locating(in_batch)(of_all),
     })?;
-    let placed = named(acting, placed);
-    if let Some(at) = acting.done_at_other_names() {
-        return replay::answer(req, at).await;
-    }
-    let done = |row: usize| acting.row_done_at_other_names(keys[row]);
-    let placed = Rows::read(acting, placed, done, order).await?;
-    let orders: Vec<NamedOrder> = placed.answers.into_iter().collect::<Result<_, _>>()?;
-    Ok(of_rows(placed.replayed, all_placed(acting, &orders)))
+    Ok(named(acting, placed))
 }
 
 /// What was placed, by the names of now.

@@ -2,6 +2,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use stockade_actors::{CatalogueThing, Engine, Error, FirstAnswer};
 use stockade_domain::{
     IdempotencyKey, Quantity, Refusal,
@@ -13,19 +14,18 @@ use utoipa::ToSchema;
 
 use super::{
     TRIES_MAX,
-    body::{self, NewProductBody},
+    body::{self, ProductRow},
     view::ProductView,
 };
 use crate::{
     answer,
     command::Acting,
     extract::Input,
-    gate::Body,
     openapi::{answers::Done, rows::NewProductRow},
     problem::Problem,
     refusals::{Named, locating, plain},
     replay::{First, of_rows},
-    rows::Each,
+    rows::{Each, Sent},
 };
 
 /// `POST /products/batch`.
@@ -37,7 +37,7 @@ use crate::{
 )]
 pub(crate) struct BatchBody {
     #[schema(value_type = Vec<NewProductRow>, min_items = 1, max_items = 1000)]
-    products: Vec<NewProductBody>,
+    products: Vec<Box<RawValue>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -95,22 +95,22 @@ struct Changed {
 pub(crate) async fn change_many(
     acting: Acting,
     body: Input<BatchBody>,
-    written: Body,
 ) -> Result<HttpResponse, Problem> {
     let rows = body.valid()?.products;
     if rows.is_empty() || rows.len() > BATCH_ORDERS_MAX {
         let detail = format!("must have 1 to {BATCH_ORDERS_MAX} entries");
         return Err(Problem::field("/products", detail));
     }
+    let rows = Sent::read("products", rows);
     let mut skus = HashSet::new();
-    let is_new = |row: &NewProductBody| row.sku().is_none_or(|sku| skus.insert(sku.to_owned()));
-    let is_first: Vec<bool> = rows.iter().map(is_new).collect();
-    let draft = |at: usize, row: NewProductBody| match is_first[at] {
+    let mut is_new = |sku: &str| skus.insert(sku.to_owned());
+    let sku = |row: Option<&ProductRow>| row.and_then(ProductRow::sku).is_none_or(&mut is_new);
+    let is_first: Vec<bool> = rows.rows().map(sku).collect();
+    let draft = |at: usize, row: ProductRow| match is_first[at] {
         true => draft(&acting, row),
         false => Err(Problem::field("/sku", "is in this batch already")),
     };
-    let (commands, mut rows) =
-        acting.each("products", rows, &written, NewProductBody::key, draft)?;
+    let (commands, mut rows) = acting.each(rows, ProductRow::key, draft)?;
     let told = carry_out(&acting, commands, &mut rows).await?;
     let done = |key| acting.row_done_at(key);
     let refused = |error, at, asked: &Asked| {
@@ -125,7 +125,7 @@ pub(crate) async fn change_many(
 /// What the engine is asked for a row.
 struct Asked {
     /// As it was sent.
-    row: NewProductBody,
+    row: ProductRow,
     /// The status of its success.
     status: u16,
     /// The shops as the row listed them.
@@ -144,7 +144,7 @@ fn first(first: First) -> Option<Changed> {
 }
 
 /// Has the engine do what it is asked, and says for each row what came of it. A row that was to make a product whose sku another
-/// request took meanwhile is drafted again: it is a change now.
+/// request took meanwhile is drafted again, as a change; so is a change of what was changed meanwhile.
 async fn carry_out(
     acting: &Acting,
     commands: Vec<(CatalogueCommand, Option<IdempotencyKey>)>,
@@ -172,7 +172,10 @@ async fn carry_out(
                 Ok(_) => Err(Error::Panicked),
                 Err(error) => Err(error),
             };
-            if matches!(told[at], Err(Error::Refused(Refusal::SkuTaken(_))))
+            let moved = |refusal: &Refusal| {
+                matches!(refusal, Refusal::SkuTaken(_) | Refusal::VersionConflict { .. })
+            };
+            if matches!(&told[at], Err(Error::Refused(refusal)) if moved(refusal))
                 && let Ok((command, again)) = draft(acting, asked[at].row.clone())
             {
                 *asked[at] = again;
@@ -187,17 +190,17 @@ async fn carry_out(
 }
 
 /// What a row asks for, as things are.
-fn draft(engine: &Engine, row: NewProductBody) -> Result<(CatalogueCommand, Asked), Problem> {
+fn draft(engine: &Engine, row: ProductRow) -> Result<(CatalogueCommand, Asked), Problem> {
     let known = row.sku().and_then(|sku| engine.catalogue().product_by_sku(sku).cloned());
     let (command, status, shops) = match known {
         None => {
-            let (new, shops) = row.clone().into_new(engine)?;
+            let (new, shops) = row.clone().into_new()?.into_new(engine)?;
             (CatalogueCommand::CreateProduct(new), 201, shops)
         }
         Some(now) => {
-            let wanted = row.clone().change(&now)?;
-            let (id, change) = (now.id, wanted.change);
-            (CatalogueCommand::ChangeProduct { id, expected: None, change }, 200, wanted.shops)
+            let wanted = row.clone().into_patch().change(&now)?;
+            let (id, expected, change) = (now.id, Some(now.version), wanted.change);
+            (CatalogueCommand::ChangeProduct { id, expected, change }, 200, wanted.shops)
         }
     };
     Ok((command, Asked { row, status, shops }))

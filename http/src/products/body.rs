@@ -11,7 +11,7 @@ use super::DEFAULT_WAREHOUSE;
 use utoipa::ToSchema;
 
 use crate::{
-    fields::{Patch, ReadOnly, Texts, TextsPatch, not_null},
+    fields::{Entries, Patch, ReadOnly, Texts, TextsPatch, not_null},
     money::{Code, Decimal},
     openapi::kinds,
     problem::Problem,
@@ -45,6 +45,44 @@ pub(crate) struct NewProductBody {
     reference: Option<String>,
     metadata: Option<Texts>,
     /// Of a row of a batch: there the document has it, too.
+    #[schema(ignore)]
+    idempotency_key: Option<String>,
+}
+
+/// A row of `POST /products/batch`: a new product, or a merge-patch of the one that has its sku.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(
+    examples(json!({"sku": "MUG-BLUE", "price": "11.00", "attributes": {"colour": null}}))
+)]
+pub(crate) struct ProductRow {
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Text)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Price)]
+    price: Option<Decimal>,
+    currency: Option<Code>,
+    #[schema(value_type = Option<kinds::Text>)]
+    sku: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<kinds::LongText>)]
+    description: Patch<String>,
+    #[schema(value_type = Option<kinds::Units>)]
+    stock: Option<Quantity>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<kinds::Id>>)]
+    shop_ids: Patch<Vec<u64>>,
+    #[serde(default)]
+    #[schema(value_type = Option<TextsPatch>)]
+    attributes: Patch<TextsPatch>,
+    #[serde(default)]
+    #[schema(value_type = Option<kinds::Text>)]
+    reference: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<TextsPatch>)]
+    metadata: Patch<TextsPatch>,
+    /// The document has it with all rows.
     #[schema(ignore)]
     idempotency_key: Option<String>,
 }
@@ -212,37 +250,6 @@ impl NewProductBody {
         }
     }
 
-    /// The key of a row of a batch.
-    pub(super) fn key(&self) -> Option<&str> {
-        self.idempotency_key.as_deref()
-    }
-
-    /// The sku that it names.
-    pub(crate) fn sku(&self) -> Option<&str> {
-        self.sku.as_deref()
-    }
-
-    /// What it changes of a product that is there already: what it leaves out stays.
-    pub(crate) fn change(self, now: &Product) -> Result<Change, Problem> {
-        let currency = self.currency.map_or(now.currency, |Code(currency)| currency);
-        let change = ProductChange {
-            sku: None,
-            name: Some(self.name),
-            description: self.description,
-            price: Some(self.price.amount(currency, "/price")?),
-            currency: Some(currency),
-            shops: self.shop_ids.as_deref().map(ids),
-            attributes: self.attributes.map(|texts| texts.0),
-            reference: self.reference.map(Some),
-            metadata: self.metadata.map(|texts| texts.0),
-            archived: None,
-            recount: None,
-            total: total(self.stock),
-        };
-        let shops = self.shop_ids.unwrap_or_default();
-        Ok(Change { change, shops })
-    }
-
     /// The product to be, and the shops as the body listed them.
     pub(crate) fn into_new(self, engine: &Engine) -> Result<(NewProduct, Vec<u64>), Problem> {
         let currency = match self.currency {
@@ -263,6 +270,59 @@ impl NewProductBody {
             opening: self.stock.map(|stock| (DEFAULT_WAREHOUSE, stock)),
         };
         Ok((new, shops))
+    }
+}
+
+impl ProductRow {
+    /// Its own key.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+
+    /// The sku that it names.
+    pub(super) fn sku(&self) -> Option<&str> {
+        self.sku.as_deref()
+    }
+
+    /// What it asks for when its sku is new.
+    pub(super) fn into_new(self) -> Result<NewProductBody, Problem> {
+        let missing = |field: &str| Problem::field(format!("/{field}"), "is missing");
+        let merged = |patch: TextsPatch| Entries(patch.merge(&Attributes::new()));
+        Ok(NewProductBody {
+            name: self.name.ok_or_else(|| missing("name"))?,
+            price: self.price.ok_or_else(|| missing("price"))?,
+            currency: self.currency,
+            sku: self.sku,
+            description: self.description.optional().flatten(),
+            stock: self.stock,
+            shop_ids: self.shop_ids.optional().flatten(),
+            attributes: self.attributes.optional().flatten().map(merged),
+            reference: self.reference.optional().flatten(),
+            metadata: self.metadata.optional().flatten().map(merged),
+            idempotency_key: None,
+        })
+    }
+
+    /// What it asks for when its sku is there: what it leaves out stays.
+    pub(super) fn into_patch(self) -> PatchProductBody {
+        PatchProductBody {
+            name: self.name,
+            price: self.price,
+            currency: self.currency,
+            sku: None,
+            description: self.description,
+            stock: self.stock,
+            shop_ids: self.shop_ids,
+            attributes: self.attributes,
+            reference: self.reference,
+            metadata: self.metadata,
+            status: None,
+            version: None,
+            _id: ReadOnly,
+            _available: ReadOnly,
+            _created_at: ReadOnly,
+            _updated_at: ReadOnly,
+        }
     }
 }
 

@@ -57,6 +57,53 @@ fn a_batch_of_products_creates_and_changes_by_sku() {
     assert_eq!(answer["results"][1]["product"]["name"], "b2");
 }
 
+/// Of a product that is there a row says what changes, as PATCH does; a new one needs what POST needs.
+#[test]
+fn a_row_with_a_known_sku_is_a_merge_patch() {
+    let server = Server::start();
+    let whole = json!({
+        "sku": "A", "name": "a", "price": "1.50", "stock": 5, "description": "d", "reference": "r",
+        "attributes": {"x": "1", "y": "2"}, "metadata": {"m": "1"},
+    });
+    let batch = |rows: Value| {
+        let answer = server.post("/v1/products/batch", json!({"products": rows}).to_string());
+        answer.is(200)["results"].clone()
+    };
+    let mut known = batch(json!([whole]))[0]["product"].clone();
+    let changed = batch(json!([
+        {"sku": "A", "attributes": {"x": null, "z": "3"}, "reference": null, "metadata": null},
+        {"sku": "B", "price": 1},
+        {"sku": "C", "name": "c"},
+        {"sku": "D", "name": "d", "price": 1, "currency": "XXL"},
+        {"sku": "E", "name": "e", "price": 1, "colour": "red"},
+        {"sku": "F", "name": "f", "price": 1, "attributes": {"x": null, "y": "2"}},
+        {"name": "a", "sku": "G", "price": null},
+    ]));
+    let product = &changed[0]["product"];
+    for (field, value) in [
+        ("attributes", json!({"y": "2", "z": "3"})),
+        ("reference", json!(null)),
+        ("metadata", json!({})),
+        ("version", json!(2)),
+        ("updated_at", product["updated_at"].clone()),
+    ] {
+        known[field] = value;
+    }
+    assert_eq!((&changed[0]["status"], product), (&json!(200), &known));
+    for (row, field) in [(1, "name"), (2, "price"), (3, "currency"), (4, "colour"), (6, "price")] {
+        assert_eq!(changed[row]["status"], 422);
+        let pointer = format!("/products/{row}/{field}");
+        assert_eq!(changed[row]["error"]["errors"][0]["pointer"], pointer);
+    }
+    assert_eq!(changed[5]["product"]["attributes"], json!({"y": "2"}));
+    let alone = batch(json!([{"sku": "A", "stock": 9}, {"sku": "A", "name": "again"}]));
+    assert_eq!(alone[0]["product"]["stock"], 9);
+    assert_eq!(alone[1]["error"]["errors"][0]["pointer"], "/products/1/sku");
+    // A price is in a currency.
+    let other = batch(json!([{"sku": "A", "currency": "EUR"}]));
+    assert_eq!(other[0]["error"]["errors"][0]["pointer"], "/products/0/price");
+}
+
 #[test]
 fn order_details_have_a_row_for_each_line() {
     let server = Server::start();

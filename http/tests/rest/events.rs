@@ -125,6 +125,53 @@ fn what_happened_is_told_in_order_as_cloud_events() {
 }
 
 #[test]
+fn a_reservation_is_told_whole_but_for_its_owners_name() {
+    let server = busy();
+    let hold = |quantity: u64| {
+        let body = json!({"product_id": 1, "quantity": quantity, "owner": "Ada's cart"});
+        server.post("/v1/reservations", body.to_string()).is(201)["id"].clone()
+    };
+    let seen = |id: &Value| {
+        let mut seen = server.get(&format!("/v1/reservations/{id}")).is(200);
+        assert_eq!(seen.as_object_mut().unwrap().remove("owner"), Some(json!("Ada's cart")));
+        seen
+    };
+    let made = |id: &Value, replaces: Value| {
+        let mut hold = seen(id);
+        hold["replaces"] = replaces;
+        hold
+    };
+    let old = hold(1);
+    let mut wanted = vec![made(&old, json!([]))];
+    server.post(&format!("/v1/reservations/{old}/extend"), r#"{"ttl_seconds": 60}"#).is(200);
+    wanted.push(seen(&old));
+    let new = hold(2);
+    wanted.push(made(&new, json!([old])));
+    server.delete(&format!("/v1/reservations/{new}")).is(204);
+    wanted.push(seen(&new));
+    let told = walk(&server, "type=reservation.*&limit=1");
+    let data: Vec<_> = told.iter().map(|event| event["data"].clone()).collect();
+    assert_eq!(data, wanted);
+}
+
+/// Nothing happens to it after its dispatch.
+#[test]
+fn a_transfer_that_is_not_in_transit_is_told_once() {
+    let server = busy();
+    server.post("/v1/warehouses", r#"{"name": "depot"}"#).is(201);
+    let body = json!({
+        "product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1,
+    });
+    server.post("/v1/warehouses/transfer", body.to_string()).is(201);
+    let told = walk(&server, "type=transfer.*");
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&told[0]["type"], &told[0]["data"]["status"]),
+        (&json!("transfer.dispatched"), &json!("completed"))
+    );
+}
+
+#[test]
 fn events_tell_no_personal_data_but_ids() {
     let server = busy();
     let all = Value::Array(walk(&server, "limit=500")).to_string();

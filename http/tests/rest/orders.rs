@@ -272,7 +272,7 @@ fn a_batch_places_each_by_itself() {
     assert_eq!(results[5]["error"]["code"], "insufficient_stock");
     server.post("/v1/orders/batch", r#"{"orders": []}"#).refuses("invalid", "/orders");
     server
-        .post("/v1/orders/batch", r#"{"orders": [{"x": 1}]}"#)
+        .post("/v1/orders/batch", r#"{"orders": [{"x": 1}], "mode": "all"}"#)
         .refuses("unknown_field", "/orders/0/x");
     server
         .post(

@@ -91,6 +91,54 @@ fn a_row_with_a_key_does_not_follow_the_batchs() {
     assert_eq!(orders(&server), 3);
 }
 
+/// The key of a batch is taken by the first effect of a row, wherever that stands: it is good for this batch alone.
+#[test]
+fn a_batchs_key_is_good_for_no_other_request() {
+    let server = server();
+    let none = server.product("1.00", 0);
+    let of = |product: u64, quantity: u64| json!({"product_id": product, "quantity": quantity});
+    let product = |sku: &str, price: &str| json!({"sku": sku, "name": sku, "price": price});
+    let found = |product: u64, delta: i64| json!({"warehouse_id": 1, "product_id": product, "delta": delta, "reason": "found"});
+    let each = |rows: Value| json!({"mode": "each", "adjustments": rows});
+    for (key, path, batch, other, status) in [
+        (
+            "a",
+            ORDERS,
+            json!({"orders": [of(none, 1), of(1, 1)]}),
+            json!({"orders": [of(1, 2)]}),
+            409,
+        ),
+        (
+            "b",
+            PRODUCTS,
+            json!({"products": [product("A", "1.001"), product("B", "1.00")]}),
+            json!({"products": [product("C", "1.00")]}),
+            422,
+        ),
+        (
+            "c",
+            ADJUSTMENTS,
+            each(json!([found(77, 1), found(1, 1)])),
+            each(json!([found(1, 2)])),
+            422,
+        ),
+    ] {
+        let first = keyed(&server, key, path, &batch).is(200);
+        assert_eq!(statuses(&first["results"]), [status, 201], "{path}");
+        let events = server.engine.position();
+        keyed(&server, key, path, &other).problem(422, "idempotency_key_reused");
+        keyed(&server, key, "/v1/orders", &of(1, 1)).problem(422, "idempotency_key_reused");
+        let again = keyed(&server, key, path, &batch);
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{path}");
+        assert_eq!(statuses(&again.is(200)["results"]), [status, 201], "{path}");
+        assert_eq!(server.engine.position(), events, "{path}");
+    }
+    // A key that had no effect is free.
+    let refused = keyed(&server, "d", ORDERS, &json!({"orders": [of(none, 1)]})).is(200);
+    assert_eq!(statuses(&refused["results"]), [409]);
+    keyed(&server, "d", "/v1/orders", &of(1, 1)).is(201);
+}
+
 #[test]
 fn a_row_cannot_have_the_key_of_its_batch() {
     let server = server();
@@ -152,6 +200,26 @@ fn rows_keep_the_keys_of_their_places_when_others_come_right() {
     assert_eq!(orders(&server), 3);
 }
 
+/// The same of a batch of all or none that is known by the keys of its rows alone, also when a part of it is there.
+#[test]
+fn a_batch_of_all_is_looked_up_before_it_is_drafted() {
+    let server = server();
+    server.post("/v1/customers", json!({"name": "Ada"}).to_string()).is(201);
+    let row = |key: &str| json!({"product_id": 1, "quantity": 1, "customer_id": 1, "idempotency_key": key});
+    let all = |keys: &[&str]| {
+        let rows: Vec<_> = keys.iter().map(|key| row(key)).collect();
+        server.post(ORDERS, json!({"mode": "all", "orders": rows}).to_string())
+    };
+    let first = all(&["a", "b"]).is(201);
+    server.delete("/v1/customers/1").is(204);
+    let again = all(&["a", "b"]);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.is(201), first);
+    all(&["c", "b"]).refuses("idempotency_key_reused", "/orders/1/idempotency_key");
+    all(&["c", "d"]).refuses("customer_not_found", "/orders/0/customer_id");
+    assert_eq!(orders(&server), 2);
+}
+
 /// A row that is wrong is refused by itself, also for its reason and its key.
 #[test]
 fn rows_of_adjustments_are_refused_by_themselves() {
@@ -205,4 +273,65 @@ fn a_row_key_in_many_batches_at_once_has_one_effect() {
         ids.dedup();
         assert_eq!(ids.len(), 1, "{ids:?}");
     }
+}
+
+/// What is wrong with one row is wrong with no other, whatever it is, unless they stand together.
+#[test]
+fn a_row_that_cannot_be_read_is_refused_by_itself() {
+    let server = server();
+    let deep = format!(r#"{{"zz": {}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    let wrong = |good: &str, field: &str, number: &str| {
+        let twice = good.replacen('{', &format!("{{{number}, "), 1);
+        [
+            (r#"{"zz": 1}"#.to_owned(), "/zz", "unknown_field"),
+            (deep.clone(), "/zz", "unknown_field"),
+            (r#""x""#.to_owned(), "", "invalid"),
+            ("null".to_owned(), "", "invalid"),
+            ("[1, 1]".to_owned(), "", "invalid"),
+            (good.replace(number, &format!(r#""{field}": true"#)), "*", "invalid"),
+            (twice, "*", "invalid"),
+        ]
+        .map(|(row, place, code)| {
+            (row, if place == "*" { format!("/{field}") } else { place.to_owned() }, code)
+        })
+    };
+    let order = r#"{"product_id": 1, "quantity": 1}"#;
+    let product = r#"{"sku": "A", "name": "a", "price": 1, "stock": 1}"#;
+    let found = r#"{"warehouse_id": 1, "product_id": 1, "delta": 1, "reason": "found"}"#;
+    for (path, kind, good, field, number) in [
+        (ORDERS, "orders", order, "quantity", r#""quantity": 1"#),
+        (PRODUCTS, "products", product, "stock", r#""stock": 1"#),
+        (ADJUSTMENTS, "adjustments", found, "delta", r#""delta": 1"#),
+    ] {
+        let wrong = wrong(good, field, number);
+        let rows: Vec<_> = wrong.iter().map(|(row, _, _)| row.as_str()).chain([good]).collect();
+        let batch = |mode: &str| {
+            let mode =
+                if kind == "products" { String::new() } else { format!(r#", "mode": "{mode}""#) };
+            server.post(path, format!(r#"{{"{kind}": [{}]{mode}}}"#, rows.join(", ")))
+        };
+        let results = batch("each").is(200)["results"].clone();
+        for (at, (row, place, code)) in wrong.iter().enumerate() {
+            let error = &results[at]["error"];
+            assert_eq!(
+                (&results[at]["status"], &error["code"]),
+                (&json!(422), &json!(code)),
+                "{row:.80}"
+            );
+            assert_eq!(error["errors"][0]["pointer"], format!("/{kind}/{at}{place}"), "{row:.80}");
+        }
+        assert_eq!(results[wrong.len()]["status"], 201, "{path}");
+        if kind != "products" {
+            batch("all").refuses("unknown_field", &format!("/{kind}/0/zz"));
+        }
+    }
+    let stolen = found.replace(r#""found""#, r#""stolen""#);
+    let results = server
+        .post(ADJUSTMENTS, format!(r#"{{"adjustments": [{stolen}, {found}], "mode": "each"}}"#));
+    let results = results.is(200)["results"].clone();
+    assert_eq!(statuses(&results), [422, 201]);
+    assert_eq!(results[0]["error"]["errors"][0]["pointer"], "/adjustments/0/reason");
+    // What is no JSON is no batch.
+    server.post(ORDERS, format!(r#"{{"orders": [{order}, {{]]}}"#)).problem(400, "malformed_json");
+    assert_eq!(orders(&server), 1);
 }
