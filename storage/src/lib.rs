@@ -60,7 +60,7 @@ pub mod state;
 
 pub use codec::{CodecError, decode, decode_page, encode};
 pub use directory::{DataDirectory, DirectoryError, FORMAT_VERSION};
-pub use disk::{Disk, DiskFile, Fault, MemoryDisk, RealDisk, SimDisk};
+pub use disk::{Disk, DiskFile, Fault, HeldSyncs, MemoryDisk, RealDisk, SimDisk};
 pub use journal::{
     AppendError, Appended, Checked, Committed, Durability, Group, Journal, JournalError,
     JournalOptions, JournalStats, OpenJournal, OwnedRecord, Record, Recovered, Room, Sink, Trimmed,

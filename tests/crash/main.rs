@@ -16,7 +16,7 @@ mod retries;
 
 use std::{collections::HashMap, sync::mpsc, thread};
 
-use load::{Acked, Client, Known};
+use load::{Client, Command, Heard, Known};
 use serde_json::{Value, json};
 use support::Server;
 
@@ -38,17 +38,21 @@ fn a_killed_server_loses_nothing_that_it_acknowledged() {
         let product = json!({"name": "thing", "price": "2.50", "stock": units});
         Client::new(&server.url, 0).expect("POST", "/v1/products", Some(&product), 201);
     }
+    Client::new(&server.url, 0).expect("POST", "/v1/warehouses", Some(&json!({"name": "b"})), 201);
     let mut known = Known::default();
-    let mut acks = 0;
+    let mut answered: Vec<(Command, Value)> = Vec::new();
     for cycle in 0..cycles {
-        let acked = load_until_killed(server, cycle);
-        acks += acked.len();
-        known.add(acked);
+        let last = answered.len();
+        answered.extend(known.add(load_until_killed(server, cycle)));
         server = start(folder.path(), cycle + 1);
         check(&server, &known, cycle);
+        replay(&server, &answered[last..]);
     }
+    replay(&server, &answered);
+    check(&server, &known, cycles);
     println!(
-        "{cycles} kills, {acks} acknowledgements, {} orders, 0 lost, 0 invented",
+        "{cycles} kills, {} acknowledgements, {} orders, 0 lost, 0 invented",
+        answered.len(),
         known.orders()
     );
     assert_eq!(server.terminate().0, Some(0));
@@ -64,23 +68,34 @@ fn start(folder: &std::path::Path, life: usize) -> Server {
 }
 
 /// Runs clients until so many answers have come that it is time, then kills the server under them.
-fn load_until_killed(server: Server, cycle: usize) -> Vec<Acked> {
-    let (heard, acks) = mpsc::channel();
+fn load_until_killed(server: Server, cycle: usize) -> Vec<Heard> {
+    let (tell, hear) = mpsc::channel();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
-            let (url, heard) = (server.url.clone(), heard.clone());
+            let (url, tell) = (server.url.clone(), tell.clone());
             let seed = (cycle * CLIENTS + client) as u64;
-            thread::spawn(move || load::run(&Client::new(&url, seed), &heard))
+            thread::spawn(move || load::run(&Client::new(&url, seed), &tell))
         })
         .collect();
-    drop(heard);
+    drop(tell);
     // Between a few and some hundred, by the cycle: kills fall into every phase of a start, too.
-    let enough = 5 + (cycle * 37) % 200;
-    let mut acked: Vec<Acked> = acks.iter().take(enough).collect();
+    let mut missing = 5 + (cycle * 37) % 200;
+    let mut heard = Vec::new();
+    while missing > 0 {
+        let Ok(one) = hear.recv() else { break };
+        missing -= usize::from(matches!(one, Heard::Answered(..)));
+        heard.push(one);
+    }
     drop(server);
-    acked.extend(acks.iter());
+    heard.extend(hear.iter());
     clients.into_iter().for_each(|client| client.join().unwrap());
-    acked
+    heard
+}
+
+/// Sends everything that was answered once more: it is answered the same, and changes nothing.
+fn replay(server: &Server, answered: &[(Command, Value)]) {
+    let client = Client::new(&server.url, 0);
+    answered.iter().for_each(|(command, first)| client.replays(command, first));
 }
 
 fn check(server: &Server, known: &Known, cycle: usize) {
@@ -92,14 +107,24 @@ fn check(server: &Server, known: &Known, cycle: usize) {
         .collect();
     let lost = known.lost(&orders);
     assert_eq!(lost, Vec::<String>::new(), "cycle {cycle}");
-    for row in client.list("/v1/stock") {
-        let units = |field: &str| row[field].as_u64().unwrap();
-        let product = units("product_id");
-        let lines = orders.values().flat_map(|order| order["lines"].as_array().unwrap());
-        let mine = lines.filter(|line| line["product_id"].as_u64() == Some(product));
-        let reserved: u64 = mine.map(|line| line["reserved"].as_u64().unwrap()).sum();
-        assert_eq!(units("reserved"), reserved, "cycle {cycle}: nothing leaked at {product}");
-        assert_eq!(units("on_hand"), UNITS[product as usize - 1], "cycle {cycle}");
-        assert!(units("reserved") <= units("on_hand"), "cycle {cycle}: oversold {product}");
+    let (stock, holds) = (client.list("/v1/stock"), client.list("/v1/reservations"));
+    for (product, units) in (1..).zip(UNITS) {
+        let of = |row: &&Value| row["product_id"].as_u64() == Some(product);
+        let sum = |rows: &mut dyn Iterator<Item = &Value>, field: &str| -> u64 {
+            rows.map(|row| row[field].as_u64().unwrap()).sum()
+        };
+        let there = |field: &str| sum(&mut stock.iter().filter(of), field);
+        let lines = || orders.values().flat_map(|order| order["lines"].as_array().unwrap());
+        let ordered = |field: &str| sum(&mut lines().filter(of), field);
+        let active = holds.iter().filter(|hold| hold["status"] == "active");
+        let mut held = active.flat_map(|hold| hold["lines"].as_array().unwrap()).filter(of);
+        let reserved = ordered("reserved") + sum(&mut held, "held");
+        assert_eq!(there("reserved"), reserved, "cycle {cycle}: nothing leaked at {product}");
+        // In a warehouse, on the road, or with a customer: each unit in one of them.
+        let elsewhere = there("incoming") + ordered("shipped") - ordered("returned");
+        assert_eq!(there("on_hand") + elsewhere, units, "cycle {cycle}: units of {product}");
+    }
+    for row in &stock {
+        assert!(row["reserved"].as_u64() <= row["on_hand"].as_u64(), "oversold: {row}");
     }
 }

@@ -11,6 +11,8 @@ mod durability;
 mod erasing;
 mod feed;
 mod first_answers;
+mod halves;
+mod held;
 mod keys;
 mod lanes;
 mod plans;

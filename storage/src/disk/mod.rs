@@ -7,11 +7,13 @@
 //!
 //! Names are relative to one root folder; there are no subfolders.
 
+mod gate;
 mod image;
 mod memory;
 mod real;
 mod sim;
 
+pub use gate::HeldSyncs;
 pub use memory::MemoryDisk;
 pub use real::RealDisk;
 pub use sim::{Fault, SimDisk};

@@ -12,6 +12,7 @@
 
 use super::{
     Disk, DiskFile,
+    gate::{Gate, HeldSyncs},
     image::{Image, Names, Operation, Random, overwrite},
     memory::missing,
 };
@@ -50,6 +51,7 @@ pub struct SimDisk {
     state: Arc<Mutex<State>>,
     /// The process that uses this handle was killed.
     killed: Arc<AtomicBool>,
+    gate: Arc<Gate>,
 }
 
 struct State {
@@ -91,7 +93,12 @@ impl SimDisk {
             first_files: files,
             log: Vec::new(),
         };
-        SimDisk { state: Arc::new(Mutex::new(state)), killed: Arc::default() }
+        SimDisk { state: Arc::new(Mutex::new(state)), killed: Arc::default(), gate: Arc::default() }
+    }
+
+    /// From now on a sync of a file does not return, and makes nothing durable, while the answer lives.
+    pub fn hold_syncs(&self) -> HeldSyncs {
+        HeldSyncs::new(&self.gate)
     }
 
     /// The power goes at the `operation`-th operation (from 1): it may be done in part, and every
@@ -175,7 +182,7 @@ impl SimDisk {
     pub fn after_kill(&self) -> SimDisk {
         let _state = self.state.lock();
         self.killed.store(true, Ordering::SeqCst);
-        SimDisk { state: self.state.clone(), killed: Arc::default() }
+        SimDisk { state: self.state.clone(), killed: Arc::default(), gate: self.gate.clone() }
     }
 
     /// The disk, for an operation of a process that lives.
@@ -349,6 +356,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.gate.pass();
         self.disk.alive()?.sync(self.file)
     }
 }
