@@ -30,5 +30,6 @@ mod retries;
 mod rows;
 mod server;
 mod stocks;
+mod strict;
 mod tokens;
 mod versions;
