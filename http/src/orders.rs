@@ -8,6 +8,7 @@ mod history;
 mod list;
 mod named;
 mod plan;
+mod status;
 mod view;
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
@@ -31,8 +32,8 @@ use crate::{
     state::Shared,
 };
 pub(crate) use actions::{
-    __path_cancel, __path_deliver, __path_pay, __path_refund, __path_return_goods,
-    __path_set_status, __path_ship, cancel, deliver, pay, refund, return_goods, set_status, ship,
+    __path_cancel, __path_deliver, __path_pay, __path_refund, __path_return_goods, __path_ship,
+    cancel, deliver, pay, refund, return_goods, ship,
 };
 pub(crate) use batch::{__path_place_many, Results, all_placed, place_many};
 pub(crate) use body::PlaceOrderBody;
@@ -42,6 +43,7 @@ pub(crate) use list::{__path_list, list};
 pub(crate) use named::NamedOrder;
 pub(crate) use plan::{__path_plan, PlanView, plan};
 pub(crate) use view::OrderView;
+pub(crate) use status::{__path_set_status, set_status};
 
 /// `POST /orders`: every line is reserved, or none is.
 #[utoipa::path(
