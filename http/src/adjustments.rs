@@ -1,6 +1,6 @@
 //! `/stock/adjustments`: stock corrected, one or many at once.
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::{Deserialize, Serialize};
 use stockade_actors::{Engine, FirstAnswer};
 use stockade_domain::{
@@ -17,12 +17,14 @@ use crate::{
     extract::Input,
     gate::Body,
     openapi::{
-        answers::{Conflict, Done, Told},
+        answers::{Conflict, Done, Made},
         kinds,
     },
     problem::Problem,
+    query::Params,
     refusals::{Named, Request, explain, locating, plain},
     replay::{First, of_rows},
+    state::Shared,
     time::Time,
 };
 
@@ -96,6 +98,15 @@ impl From<RowsAdjusted> for AdjustmentView {
             reference: None,
             adjustments: adjusted.rows.into_iter().map(view).collect(),
             created_at: Time(adjusted.at),
+        }
+    }
+}
+
+impl From<AdjustmentEvent> for AdjustmentView {
+    fn from(adjusted: AdjustmentEvent) -> Self {
+        match adjusted {
+            AdjustmentEvent::Adjusted(adjusted) => (*adjusted).into(),
+            AdjustmentEvent::RowsAdjusted(adjusted) => (*adjusted).into(),
         }
     }
 }
@@ -226,16 +237,17 @@ fn missing(field: &str) -> Problem {
 #[utoipa::path(
     post, path = "/stock/adjustments", tag = "stock", summary = "Corrects one stock, or many: all or none, or each by itself",
     request_body = AdjustmentBody,
-    responses(Told<AdjustmentView>, Done<Results>, Conflict),
+    responses(Made<AdjustmentView>, Done<Results>, Conflict),
 )]
 pub(crate) async fn adjust(
+    req: HttpRequest,
     acting: Acting,
     body: Input<AdjustmentBody>,
     written: Body,
 ) -> Result<HttpResponse, Problem> {
     let mut body = body.valid()?;
     match body.adjustments.take() {
-        None => one(&acting, body).await,
+        None => one(&req, &acting, body).await,
         Some(_) if body.warehouse_id.is_some() => Err(twice("warehouse_id")),
         Some(_) if body.product_id.is_some() => Err(twice("product_id")),
         Some(_) if body.delta.is_some() => Err(twice("delta")),
@@ -249,7 +261,7 @@ pub(crate) async fn adjust(
                 let detail = "is for mode each: in mode all the rows are one command, with one key";
                 Err(Problem::field(format!("/adjustments/{at}/idempotency_key"), detail))
             }
-            None => all(&acting, body, rows).await,
+            None => all(&req, &acting, body, rows).await,
         },
     }
 }
@@ -258,19 +270,37 @@ fn twice(field: &str) -> Problem {
     Problem::field(format!("/{field}"), "cannot stand beside adjustments")
 }
 
-fn created(adjusted: impl Into<AdjustmentView>) -> HttpResponse {
-    answer::json(StatusCode::CREATED, &adjusted.into())
+fn created(req: &HttpRequest, adjusted: impl Into<AdjustmentView>) -> HttpResponse {
+    let view = adjusted.into();
+    answer::created(req, format_args!("/stock/adjustments/{}", view.id), &view)
 }
 
 /// The answer to an adjustment.
-pub(crate) fn done(adjusted: AdjustmentEvent) -> HttpResponse {
-    match adjusted {
-        AdjustmentEvent::Adjusted(adjusted) => created(*adjusted),
-        AdjustmentEvent::RowsAdjusted(adjusted) => created(*adjusted),
-    }
+pub(crate) fn done(req: &HttpRequest, adjusted: AdjustmentEvent) -> HttpResponse {
+    created(req, adjusted)
 }
 
-async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Problem> {
+/// `GET /stock/adjustments/{id}`: what was corrected, and why. It never changes.
+#[utoipa::path(
+    get, path = "/stock/adjustments/{id}", tag = "stock", summary = "One adjustment",
+    responses(Done<AdjustmentView>),
+)]
+pub(crate) async fn adjustment(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let adjusted = state.engine.adjustment(AdjustmentId(*id));
+    let adjusted = adjusted.ok_or_else(|| Problem::not_found("adjustment", *id))?;
+    Params::of(&req).finish()?;
+    Ok(answer::ok(&AdjustmentView::from(adjusted)))
+}
+
+async fn one(
+    req: &HttpRequest,
+    engine: &Engine,
+    body: AdjustmentBody,
+) -> Result<HttpResponse, Problem> {
     if body.mode.is_some() {
         return Err(Problem::field("/mode", "is for adjustments"));
     }
@@ -285,11 +315,12 @@ async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Prob
     let reason = body.reason.ok_or_else(|| missing("reason"))?.into();
     let request = Adjust { deltas: vec![row.delta()], reason, reference: body.reference };
     let adjusted = engine.adjust(request).await;
-    Ok(created(adjusted.map_err(locating(|named| locate_row("", &row, named)))?))
+    Ok(created(req, adjusted.map_err(locating(|named| locate_row("", &row, named)))?))
 }
 
 /// One adjustment of many stocks: all of them or none, each for its own reason where it has one.
 async fn all(
+    req: &HttpRequest,
     engine: &Engine,
     body: AdjustmentBody,
     rows: Vec<RowBody>,
@@ -306,7 +337,7 @@ async fn all(
     {
         let deltas = rows.iter().map(RowBody::delta).collect();
         let request = Adjust { deltas, reason: reason.into(), reference: body.reference };
-        return Ok(created(engine.adjust(request).await.map_err(locating(locate))?));
+        return Ok(created(req, engine.adjust(request).await.map_err(locating(locate))?));
     }
     let row = |(at, row): (usize, &RowBody)| {
         let reason = row.reason.or(body.reason);
@@ -317,7 +348,7 @@ async fn all(
         Ok(AdjustRow { stock, delta, reason, reference })
     };
     let asked = rows.iter().enumerate().map(row).collect::<Result<_, Problem>>()?;
-    Ok(created(engine.adjust_rows(asked).await.map_err(locating(locate))?))
+    Ok(created(req, engine.adjust_rows(asked).await.map_err(locating(locate))?))
 }
 
 /// Each row by itself.

@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod forged;
 mod holds;
+mod ids;
 mod keys;
 mod lists;
 mod mistakes;
