@@ -35,7 +35,7 @@ pub use audit::{Audit, Verified, VerifyError, verify};
 pub use config::{Config, Durability};
 pub use context::Context;
 pub use engine::{
-    BatchMode, CatalogueView, Engine, FirstAnswer, MadeApiKey, Opened, SignedIn, Stats,
+    BatchMode, CatalogueView, Engine, FirstAnswer, MadeApiKey, Opened, SignedIn, Stats, StockChange,
 };
 pub use error::{Error, OpenError};
 pub use feed::{After, Feed, Happened};

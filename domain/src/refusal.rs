@@ -71,6 +71,14 @@ pub enum Refusal {
         /// What there is.
         there: Quantity,
     },
+    /// Another payment of the order has this reference.
+    #[error("the payment with the reference {reference:?} is of another {differs}")]
+    ReferenceTaken {
+        /// The reference.
+        reference: String,
+        /// What the two have not in common: `amount` or `method`.
+        differs: &'static str,
+    },
     /// The order can no longer be paid.
     #[error("the order is {}, it cannot be paid", .0.name())]
     OrderNotPayable(Status),

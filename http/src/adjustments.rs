@@ -1,6 +1,6 @@
 //! `/stock/adjustments`: stock corrected, one or many at once.
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use stockade_actors::{Engine, FirstAnswer};
@@ -17,13 +17,15 @@ use crate::{
     command::Acting,
     extract::Input,
     openapi::{
-        answers::{Conflict, Done, Told},
+        answers::{Conflict, Done, Made},
         kinds,
     },
     problem::Problem,
+    query::Params,
     refusals::{Named, Request, explain, locating, plain},
     replay::{First, of_rows},
     rows::Sent,
+    state::Shared,
     time::Time,
 };
 
@@ -97,6 +99,15 @@ impl From<RowsAdjusted> for AdjustmentView {
             reference: None,
             adjustments: adjusted.rows.into_iter().map(view).collect(),
             created_at: Time(adjusted.at),
+        }
+    }
+}
+
+impl From<AdjustmentEvent> for AdjustmentView {
+    fn from(adjusted: AdjustmentEvent) -> Self {
+        match adjusted {
+            AdjustmentEvent::Adjusted(adjusted) => (*adjusted).into(),
+            AdjustmentEvent::RowsAdjusted(adjusted) => (*adjusted).into(),
         }
     }
 }
@@ -227,15 +238,16 @@ fn missing(field: &str) -> Problem {
 #[utoipa::path(
     post, path = "/stock/adjustments", tag = "stock", summary = "Corrects one stock, or many: all or none, or each by itself",
     request_body = AdjustmentBody,
-    responses(Told<AdjustmentView>, Done<Results>, Conflict),
+    responses(Made<AdjustmentView>, Done<Results>, Conflict),
 )]
 pub(crate) async fn adjust(
+    req: HttpRequest,
     acting: Acting,
     body: Input<AdjustmentBody>,
 ) -> Result<HttpResponse, Problem> {
     let mut body = body.valid()?;
     match body.adjustments.take() {
-        None => one(&acting, body).await,
+        None => one(&req, &acting, body).await,
         Some(_) if body.warehouse_id.is_some() => Err(twice("warehouse_id")),
         Some(_) if body.product_id.is_some() => Err(twice("product_id")),
         Some(_) if body.delta.is_some() => Err(twice("delta")),
@@ -247,7 +259,7 @@ pub(crate) async fn adjust(
             let rows = Sent::read("adjustments", rows);
             match body.mode {
                 Some(Mode::Each) => each(&acting, &body, rows).await,
-                None | Some(Mode::All) => all(&acting, body, rows.all()?).await,
+                None | Some(Mode::All) => all(&req, &acting, body, rows.all()?).await,
             }
         }
     }
@@ -257,19 +269,37 @@ fn twice(field: &str) -> Problem {
     Problem::field(format!("/{field}"), "cannot stand beside adjustments")
 }
 
-fn created(adjusted: impl Into<AdjustmentView>) -> HttpResponse {
-    answer::json(StatusCode::CREATED, &adjusted.into())
+fn created(req: &HttpRequest, adjusted: impl Into<AdjustmentView>) -> HttpResponse {
+    let view = adjusted.into();
+    answer::created(req, format_args!("/stock/adjustments/{}", view.id), &view)
 }
 
 /// The answer to an adjustment.
-pub(crate) fn done(adjusted: AdjustmentEvent) -> HttpResponse {
-    match adjusted {
-        AdjustmentEvent::Adjusted(adjusted) => created(*adjusted),
-        AdjustmentEvent::RowsAdjusted(adjusted) => created(*adjusted),
-    }
+pub(crate) fn done(req: &HttpRequest, adjusted: AdjustmentEvent) -> HttpResponse {
+    created(req, adjusted)
 }
 
-async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Problem> {
+/// `GET /stock/adjustments/{id}`: what was corrected, and why. It never changes.
+#[utoipa::path(
+    get, path = "/stock/adjustments/{id}", tag = "stock", summary = "One adjustment",
+    responses(Done<AdjustmentView>),
+)]
+pub(crate) async fn adjustment(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let adjusted = state.engine.adjustment(AdjustmentId(*id));
+    let adjusted = adjusted.ok_or_else(|| Problem::not_found("adjustment", *id))?;
+    Params::of(&req).finish()?;
+    Ok(answer::ok(&AdjustmentView::from(adjusted)))
+}
+
+async fn one(
+    req: &HttpRequest,
+    engine: &Engine,
+    body: AdjustmentBody,
+) -> Result<HttpResponse, Problem> {
     if body.mode.is_some() {
         return Err(Problem::field("/mode", "is for adjustments"));
     }
@@ -284,11 +314,12 @@ async fn one(engine: &Engine, body: AdjustmentBody) -> Result<HttpResponse, Prob
     let reason = body.reason.ok_or_else(|| missing("reason"))?.into();
     let request = Adjust { deltas: vec![row.delta()], reason, reference: body.reference };
     let adjusted = engine.adjust(request).await;
-    Ok(created(adjusted.map_err(locating(|named| locate_row("", &row, named)))?))
+    Ok(created(req, adjusted.map_err(locating(|named| locate_row("", &row, named)))?))
 }
 
 /// One adjustment of many stocks: all of them or none, each for its own reason where it has one.
 async fn all(
+    req: &HttpRequest,
     engine: &Engine,
     body: AdjustmentBody,
     rows: Vec<RowBody>,
@@ -309,7 +340,7 @@ async fn all(
     {
         let deltas = rows.iter().map(RowBody::delta).collect();
         let request = Adjust { deltas, reason: reason.into(), reference: body.reference };
-        return Ok(created(engine.adjust(request).await.map_err(locating(locate))?));
+        return Ok(created(req, engine.adjust(request).await.map_err(locating(locate))?));
     }
     let row = |(at, row): (usize, &RowBody)| {
         let reason = row.reason.or(body.reason);
@@ -320,7 +351,7 @@ async fn all(
         Ok(AdjustRow { stock, delta, reason, reference })
     };
     let asked = rows.iter().enumerate().map(row).collect::<Result<_, Problem>>()?;
-    Ok(created(engine.adjust_rows(asked).await.map_err(locating(locate))?))
+    Ok(created(req, engine.adjust_rows(asked).await.map_err(locating(locate))?))
 }
 
 /// Each row by itself.

@@ -11,7 +11,7 @@ use crate::{
     command::Acting,
     extract::Input,
     openapi::{
-        answers::{Conflict, Made, Many, Nothing, Paging},
+        answers::{Conflict, Done, Made, Many, Nothing, Paging},
         kinds,
     },
     page::Page,
@@ -65,6 +65,22 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
     let mut keys = state.engine.api_keys();
     keys.retain(|key| key.id.0 > after);
     Ok(page.answer_by_id(&req, &keys, |key| key.id.0, |key| view(key, None)))
+}
+
+/// `GET /api-keys/{id}`: one that is good.
+#[utoipa::path(
+    get, path = "/api-keys/{id}", tag = "api-keys", summary = "One API key, without its token",
+    responses(Done<ApiKeyView<'static>>),
+)]
+pub(crate) async fn get(
+    req: HttpRequest,
+    state: Shared,
+    id: Path<u64>,
+) -> Result<HttpResponse, Problem> {
+    let key = state.engine.api_keys().into_iter().find(|key| key.id.0 == *id);
+    let key = key.ok_or_else(|| Problem::not_found("api key", *id))?;
+    Params::of(&req).finish()?;
+    Ok(answer::ok(&view(&key, None)))
 }
 
 /// `POST /api-keys`.

@@ -12,7 +12,7 @@ use futures_util::future::{Ready, ready};
 use stockade_actors::{Context, Engine, Error};
 use stockade_domain::{IdempotencyKey, Sequence, Who};
 
-use crate::{answer, caller::Caller, gate::Body, problem::Problem, state::Shared};
+use crate::{answer, caller::Caller, gate::Body, problem::Problem, query, state::Shared};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -38,7 +38,7 @@ pub(crate) struct Acting {
 }
 
 /// What the gate must look at before a handler of commands runs.
-struct Begun(Result<Engine, Problem>);
+struct Begun(Engine);
 
 impl Deref for Acting {
     type Target = Engine;
@@ -52,17 +52,17 @@ impl FromRequest for Acting {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
-    /// What is wrong with the key is left for the gate: what is wrong with the body's type and JSON comes first.
+    /// What is wrong with the key is told with what is wrong with the query and the body, behind that there is no such thing.
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let state = req.app_data::<Shared>().expect("every route has the state");
         let who = caller(req);
-        let (key, wrong) = match key_of(req, who) {
-            Ok(key) => (key, None),
-            Err(problem) => (None, Some(problem)),
-        };
+        let key = key_of(req, who).unwrap_or_else(|NoKey| {
+            query::fault_of_header(req, "Idempotency-Key", KEY_WANTED);
+            None
+        });
         let context = Context { who, key, expected: None };
         let engine = state.engine.by(context);
-        req.extensions_mut().insert(Begun(wrong.map_or_else(|| Ok(engine.clone()), Err)));
+        req.extensions_mut().insert(Begun(engine.clone()));
         let catalogue = engine.catalogue_position();
         ready(Ok(Self { engine, context, catalogue }))
     }
@@ -72,7 +72,7 @@ impl FromRequest for Acting {
 pub(crate) fn check_key(req: &HttpRequest) -> Result<(), Problem> {
     let begun = req.extensions_mut().remove::<Begun>();
     match begun {
-        Some(Begun(engine)) => engine?.check_key().map_err(Problem::from),
+        Some(Begun(engine)) => engine.check_key().map_err(Problem::from),
         None => Ok(()),
     }
 }
@@ -129,15 +129,17 @@ impl Acting {
 /// What a key that is none is told.
 pub(crate) const KEY_WANTED: &str = "must be 1 to 255 visible ASCII characters";
 
+/// What is written where a key should be is none.
+struct NoKey;
+
 /// The key of a request that may have one.
-fn key_of(req: &HttpRequest, who: Option<Who>) -> Result<Option<IdempotencyKey>, Problem> {
+fn key_of(req: &HttpRequest, who: Option<Who>) -> Result<Option<IdempotencyKey>, NoKey> {
     if !matches!(*req.method(), Method::POST | Method::PATCH) {
         return Ok(None);
     }
     let mut given = req.headers().get_all(&IDEMPOTENCY_KEY);
     let (Some(own), more) = (given.next(), given.next()) else { return Ok(None) };
-    let key = scoped(who, own.as_bytes()).filter(|_| more.is_none());
-    let key = key.ok_or_else(|| Problem::header("Idempotency-Key", KEY_WANTED))?;
+    let key = scoped(who, own.as_bytes()).filter(|_| more.is_none()).ok_or(NoKey)?;
     let path = answer::path(req);
     let route = path.strip_prefix(answer::mount(req)).unwrap_or(path);
     let body = req.extensions();

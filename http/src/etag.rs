@@ -27,9 +27,11 @@ pub(crate) fn of(version: u32, body: &[u8]) -> String {
 
 /// Whether the client has what this ETag names.
 pub(crate) fn none_match(req: &HttpRequest, tag: &str) -> bool {
-    let tag = tag.trim_matches('"');
-    tags(req, IF_NONE_MATCH)
-        .is_some_and(|tags| tags.iter().any(|known| *known == tag || *known == "*"))
+    match known(req, IF_NONE_MATCH) {
+        None => false,
+        Some(Known::Anything) => true,
+        Some(Known::Tags(tags)) => tags.contains(&opaque(tag)),
+    }
 }
 
 /// A version that nothing has: the owner refuses it in its turn, behind what is wrong with the command itself.
@@ -56,9 +58,11 @@ pub(crate) enum Expected {
 impl Expected {
     /// From the header; the body's `version` counts where there is none.
     pub(crate) fn of(req: &HttpRequest, version: Option<u32>) -> Self {
-        match (tags(req, IF_MATCH), version) {
-            (Some(tags), _) if tags.contains(&"*") => Self::Anything,
-            (Some(tags), _) => Self::Tags(tags.into_iter().map(str::to_owned).collect()),
+        match (known(req, IF_MATCH), version) {
+            (Some(Known::Anything), _) => Self::Anything,
+            (Some(Known::Tags(tags)), _) => {
+                Self::Tags(tags.into_iter().map(str::to_owned).collect())
+            }
             (None, Some(version)) => Self::Version(version),
             (None, None) => Self::Nothing,
         }
@@ -81,9 +85,7 @@ impl Expected {
     /// The same of all that the caller saw, not of the version alone.
     pub(crate) fn version_of_whole(&self, tag: &str, current: u32) -> Option<u32> {
         match self {
-            Self::Tags(tags) if tags.iter().all(|known| known != tag.trim_matches('"')) => {
-                Some(NO_VERSION)
-            }
+            Self::Tags(tags) if tags.iter().all(|known| known != opaque(tag)) => Some(NO_VERSION),
             _ => self.version(current),
         }
     }
@@ -141,20 +143,97 @@ impl Expected {
     }
 }
 
+/// The version in an ETag that is written as [`of`] writes them: anything else names none.
 fn version(tag: &str) -> Option<u32> {
-    tag.split('-').next()?.parse().ok()
+    let (digits, hash) = tag.split_once('-')?;
+    let is_hash =
+        hash.len() == 16 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let version: u32 = digits.parse().ok().filter(|_| is_hash)?;
+    // There is one spelling of each.
+    (version.to_string() == digits).then_some(version)
 }
 
-/// The ETags of a header, without quotes, weakness, and what compression added to them.
-fn tags(req: &HttpRequest, name: HeaderName) -> Option<Vec<&str>> {
-    let mut found = None;
-    for value in req.headers().get_all(name) {
-        let tags: &mut Vec<&str> = found.get_or_insert_default();
-        tags.extend(value.to_str().unwrap_or_default().split(',').map(|tag| {
-            let tag = tag.trim();
-            let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
-            tag.strip_suffix("-gzip").or_else(|| tag.strip_suffix("-zstd")).unwrap_or(tag)
-        }));
+/// What a header says is known: ETags, or whatever there is.
+#[derive(Debug, PartialEq, Eq)]
+enum Known<'a> {
+    /// `*`, and nothing beside it.
+    Anything,
+    /// ETags, as [`opaque`] has them. What is none is passed over.
+    Tags(Vec<&'a str>),
+}
+
+fn known(req: &HttpRequest, name: HeaderName) -> Option<Known<'_>> {
+    let mut values = req.headers().get_all(name).peekable();
+    values.peek()?;
+    let texts = values.map(|value| value.to_str().unwrap_or_default());
+    let texts: Vec<&str> = texts.flat_map(|text| text.split(',')).map(str::trim).collect();
+    Some(match texts.as_slice() {
+        ["*"] => Known::Anything,
+        texts => Known::Tags(texts.iter().filter_map(|text| tag(text)).collect()),
+    })
+}
+
+/// One ETag of a header, without its quotes and weakness, and what compression added to it.
+fn tag(text: &str) -> Option<&str> {
+    let text = text.strip_prefix("W/").unwrap_or(text);
+    let tag = text.strip_prefix('"')?.strip_suffix('"')?;
+    Some(tag.strip_suffix("-gzip").or_else(|| tag.strip_suffix("-zstd")).unwrap_or(tag))
+}
+
+/// What is between the quotes of an ETag of ours.
+fn opaque(tag: &str) -> &str {
+    tag.trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const HASH: &str = "0123456789abcdef";
+
+    fn expected(values: &[&str]) -> Expected {
+        let request = values
+            .iter()
+            .fold(TestRequest::get(), |request, value| request.append_header((IF_MATCH, *value)));
+        Expected::of(&request.to_http_request(), None)
     }
-    found
+
+    #[test]
+    fn an_etag_names_a_version_only_as_it_was_given_out() {
+        let fits = |tag: String| expected(&[&tag]).fits(1);
+        assert!(fits(of(1, b"body")));
+        for written in ["\"1-HASH\"", "W/\"1-HASH\"", "\"1-HASH-gzip\"", "\"7-x\" , \"1-HASH\""] {
+            assert!(fits(written.replace("HASH", HASH)), "{written}");
+        }
+        for wrong in [
+            "\"+1-HASH\"",
+            "\"01-HASH\"",
+            "\" 1-HASH\"",
+            "\"1\"",
+            "\"1-zz\"",
+            "\"1-HASH0\"",
+            "\"1-0123456789ABCDEF\"",
+            "1-HASH",
+            "\"1-HASH",
+            "w/\"1-HASH\"",
+            "\"\"1-HASH\"\"",
+            "\"1-HASH-br\"",
+            "\"2-HASH\"",
+            "",
+        ] {
+            assert!(!fits(wrong.replace("HASH", HASH)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn whatever_there_is_is_a_bare_star_alone() {
+        assert_eq!(expected(&["*"]), Expected::Anything);
+        assert_eq!(expected(&[" * "]), Expected::Anything);
+        for wrong in [&["\"*\""][..], &["W/*"], &["*, *"], &["\"1-x\", *"], &["*", "*"]] {
+            assert!(!expected(wrong).fits(1), "{wrong:?}");
+        }
+        assert_eq!(expected(&[]), Expected::Nothing);
+    }
 }

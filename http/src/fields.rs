@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 use stockade_domain::catalogue::Attributes;
+
+use crate::problem::Problem;
 
 /// A field of the answer that a body may repeat, and that changes nothing.
 #[derive(Debug, Default)]
@@ -14,7 +16,65 @@ pub(crate) struct ReadOnly;
 
 impl<'de> Deserialize<'de> for ReadOnly {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
+        deserializer.deserialize_any(Self)
+    }
+}
+
+/// What is ignored is JSON like all else: no name twice, and no deeper than the reader goes.
+impl<'de> Visitor<'de> for ReadOnly {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        while entries.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self, A::Error> {
+        Entries::<Self>::read(entries).map(|_| self)
+    }
+}
+
+/// Takes a field of the answer that another method writes: it may be repeated as it is, and not silently be ignored.
+pub(crate) fn unchanged<T: PartialEq>(
+    field: &str,
+    given: Option<T>,
+    now: &T,
+    writes: &str,
+) -> Result<(), Problem> {
+    match given {
+        Some(given) if given != *now => {
+            let detail = format!("is not what it is now; {writes} changes it");
+            Err(Problem::field(format!("/{field}"), detail))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -95,6 +155,19 @@ impl TextsPatch {
     }
 }
 
+impl<'de, V: Deserialize<'de>> Entries<V> {
+    fn read<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry::<Box<str>, V>()? {
+            if entries.contains_key(&name) {
+                return Err(de::Error::custom(format!("duplicate field `{name}`")));
+            }
+            entries.insert(name, value);
+        }
+        Ok(Self(entries))
+    }
+}
+
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Map<V>(PhantomData<V>);
@@ -105,15 +178,8 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
                 f.write_str("an object of texts")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<Box<str>, V>()? {
-                    if entries.contains_key(&name) {
-                        return Err(de::Error::custom(format!("duplicate field `{name}`")));
-                    }
-                    entries.insert(name, value);
-                }
-                Ok(Entries(entries))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Entries::read(map)
             }
         }
         deserializer.deserialize_map(Map(PhantomData))

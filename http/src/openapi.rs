@@ -36,7 +36,7 @@ use crate::{
         orders::list, orders::place, orders::place_many, orders::plan, orders::get, orders::history, orders::details,
         orders::pay, orders::ship, orders::deliver, orders::cancel, orders::return_goods, orders::refund, orders::set_status,
         reservations::list, reservations::create, reservations::get, reservations::extend, reservations::release,
-        stock::list, stock::get, stock::explain, stock::recount, stock::set_policy, adjustments::adjust,
+        stock::list, stock::get, stock::explain, stock::recount, stock::set_policy, adjustments::adjust, adjustments::adjustment,
         transfers::create, transfers::list, transfers::get, transfers::receive, transfers::cancel,
         warehouses::list, warehouses::create, warehouses::get, warehouses::patch, warehouses::set_status,
         shops::list, shops::create, shops::get, shops::patch, shops::warehouses, shops::set_warehouses,
@@ -45,7 +45,7 @@ use crate::{
         accounts::get_profile, accounts::patch_profile, accounts::change_password,
         accounts::list, accounts::create, accounts::get, accounts::patch, accounts::erase,
         accounts::staff::list, accounts::staff::create, accounts::staff::get, accounts::staff::patch,
-        api_keys::list, api_keys::create, api_keys::revoke,
+        api_keys::list, api_keys::create, api_keys::get, api_keys::revoke,
     ),
     components(schemas(
         products::ProductView<'static>, products::Results<'static>,

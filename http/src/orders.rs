@@ -8,6 +8,7 @@ mod history;
 mod list;
 mod named;
 mod plan;
+mod status;
 mod view;
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
@@ -17,9 +18,10 @@ use stockade_domain::{OrderId, order::Order};
 use crate::{
     answer::{self, Cached},
     as_of::AsOf,
-    caller::Caller,
+    caller::{Access, Caller},
     command::Acting,
     extract::Input,
+    gate,
     openapi::{
         answers::{Conflict, Expired, Made, One},
         kinds,
@@ -31,8 +33,8 @@ use crate::{
     state::Shared,
 };
 pub(crate) use actions::{
-    __path_cancel, __path_deliver, __path_pay, __path_refund, __path_return_goods,
-    __path_set_status, __path_ship, cancel, deliver, pay, refund, return_goods, set_status, ship,
+    __path_cancel, __path_deliver, __path_pay, __path_refund, __path_return_goods, __path_ship,
+    cancel, deliver, pay, refund, return_goods, ship,
 };
 pub(crate) use batch::{__path_place_many, Results, all_placed, place_many};
 pub(crate) use body::PlaceOrderBody;
@@ -41,6 +43,7 @@ pub(crate) use history::{__path_history, history};
 pub(crate) use list::{__path_list, list};
 pub(crate) use named::NamedOrder;
 pub(crate) use plan::{__path_plan, PlanView, plan};
+pub(crate) use status::{__path_set_status, set_status};
 pub(crate) use view::OrderView;
 
 /// `POST /orders`: every line is reserved, or none is.
@@ -64,7 +67,7 @@ pub(crate) async fn place(
 /// `GET /orders/{id}`: as it is, or as it was.
 #[utoipa::path(
     get, path = "/orders/{id}", tag = "orders", summary = "One order, as it is or as it was",
-    params(("as_of" = kinds::AsOf, Query, description = "As it was then, at this moment or after this event.")),
+    params(("as_of" = kinds::AsOf, Query, description = "As it was then, at this moment or after this event; for staff only.")),
     responses(One<OrderView<'static>>),
 )]
 pub(crate) async fn get(
@@ -74,8 +77,12 @@ pub(crate) async fn get(
     id: Path<u64>,
 ) -> Result<HttpResponse, Problem> {
     let engine = &state.engine;
-    let order = find(engine, caller, *id)?;
     let mut params = Params::of(&req);
+    // Refused like a route is: whatever the id.
+    if params.has("as_of") && !caller.is_staff() {
+        return Err(gate::forbidden(Access::Staff));
+    }
+    let order = find(engine, caller, *id)?;
     let as_of = AsOf::take(engine, &mut params);
     params.finish()?;
     let order = match as_of {

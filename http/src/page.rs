@@ -50,6 +50,17 @@ impl Page {
         page
     }
 
+    /// The same of a list that knows `ids`, one more filter: all that it names are one page, unless `limit` says otherwise.
+    pub(crate) fn with_ids(req: &HttpRequest, params: &mut Params) -> (Self, Option<Vec<u64>>) {
+        let is_limited = params.has("limit");
+        let mut page = Self::of(req, params);
+        let ids = params.ids();
+        if let Some(ids) = ids.as_ref().filter(|_| !is_limited) {
+            page.limit = page.limit.max(ids.len());
+        }
+        (page, ids)
+    }
+
     /// A page of a list by id that knows no filters, and the id after which it begins.
     pub(crate) fn by_id(req: &HttpRequest) -> Result<(Self, u64), Problem> {
         let mut params = Params::of(req);

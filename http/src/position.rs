@@ -14,7 +14,7 @@ use actix_web::{
 use stockade_actors::Engine;
 use stockade_domain::Sequence;
 
-use crate::{answer, problem::Problem, state::Shared};
+use crate::{answer, problem::Problem, query, state::Shared};
 
 static POSITION: HeaderName = HeaderName::from_static("stockade-position");
 static MIN_POSITION: HeaderName = HeaderName::from_static("stockade-min-position");
@@ -56,15 +56,17 @@ pub(crate) fn mark(
     Ok(response)
 }
 
-/// Waits for the position that a read asks for, and not for long.
+/// Waits for the position that a read asks for, and not for long. What is none is told with what is wrong with the query.
 pub(crate) async fn wait(req: &HttpRequest) -> Result<(), Problem> {
-    let Some(wanted) = req.headers().get(&MIN_POSITION) else { return Ok(()) };
+    let mut given = req.headers().get_all(&MIN_POSITION);
+    let (Some(wanted), more) = (given.next(), given.next()) else { return Ok(()) };
     let engine = engine(req);
     let sequence = wanted.to_str().ok().and_then(|text| read(engine, text));
-    let sequence = sequence.ok_or_else(|| {
-        let detail = "must be the Stockade-Position of an answer of this server's journal";
-        Problem::header("Stockade-Min-Position", detail)
-    })?;
+    let Some(sequence) = sequence.filter(|_| more.is_none()) else {
+        let detail = "must be one Stockade-Position of an answer of this server's journal";
+        query::fault_of_header(req, "Stockade-Min-Position", detail);
+        return Ok(());
+    };
     if sequence <= engine.position() {
         return Ok(());
     }

@@ -237,11 +237,6 @@ impl Problem {
         Self::unprocessable(Code::UnknownField, vec![fault])
     }
 
-    /// 422 for a header.
-    pub(crate) fn header(name: &str, detail: impl Into<String>) -> Self {
-        Self::unprocessable(Code::Invalid, vec![Fault::header(name, Code::Invalid, detail)])
-    }
-
     /// 404.
     pub(crate) fn not_found(kind: &str, id: u64) -> Self {
         Self::new(StatusCode::NOT_FOUND, Code::NotFound, format!("{kind} {id} does not exist"))

@@ -1,6 +1,6 @@
 //! The query of a request: every parameter is known and well formed, or the request is refused and told which is not.
 
-use actix_web::{HttpRequest, web::Query};
+use actix_web::{HttpMessage, HttpRequest, web::Query};
 use stockade_domain::Timestamp;
 
 use crate::{
@@ -14,6 +14,22 @@ pub(crate) const ID_MAX: u64 = (1 << 53) - 1;
 /// The most ids that `ids` names.
 const IDS_MAX: usize = 100;
 
+/// What is wrong with the headers of a request. It is told with what is wrong with its query: behind that the thing, of which the
+/// headers speak, does not exist.
+#[derive(Default)]
+struct HeaderFaults(Vec<(&'static str, &'static str)>);
+
+/// Notes that a header of a request is wrong.
+pub(crate) fn fault_of_header(req: &HttpRequest, name: &'static str, detail: &'static str) {
+    let mut extensions = req.extensions_mut();
+    if extensions.get::<HeaderFaults>().is_none() {
+        extensions.insert(HeaderFaults::default());
+    }
+    if let Some(HeaderFaults(faults)) = extensions.get_mut() {
+        faults.push((name, detail));
+    }
+}
+
 /// Parameters that nobody has taken yet, and what was wrong with those that were.
 #[derive(Debug, Default)]
 pub(crate) struct Params {
@@ -24,7 +40,17 @@ pub(crate) struct Params {
 impl Params {
     /// The parameters of a request.
     pub(crate) fn of(req: &HttpRequest) -> Self {
-        let query = req.query_string();
+        let mut params = Self::of_query(req.query_string());
+        if let Some(HeaderFaults(faults)) = req.extensions().get() {
+            let fault = |&(name, detail): &(&str, &str)| {
+                (Code::Invalid, Fault::header(name, Code::Invalid, detail))
+            };
+            params.faults.extend(faults.iter().map(fault));
+        }
+        params
+    }
+
+    fn of_query(query: &str) -> Self {
         if query.is_empty() {
             return Self::default();
         }
@@ -44,6 +70,11 @@ impl Params {
     /// All that are still there.
     pub(crate) fn pairs(&self) -> &[(String, String)] {
         &self.pairs
+    }
+
+    /// Whether a parameter is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| known == name)
     }
 
     /// Notes that a parameter is wrong.
@@ -102,7 +133,7 @@ impl Params {
         self.read(name, "true or false", |text| text.parse().ok())
     }
 
-    /// Takes the list of ids that is asked for instead of a page: in ascending order, each once.
+    /// Takes the ids that are asked for: in ascending order, each once.
     pub(crate) fn ids(&mut self) -> Option<Vec<u64>> {
         let wanted = format!("1 to {IDS_MAX} ids, separated by commas");
         let mut ids = self.read("ids", &wanted, |text| {

@@ -144,6 +144,9 @@ fn refused(refusal: &Refusal, request: &Request<'_>) -> Problem {
         Refusal::StockChanged { product, .. } => {
             (S::CONFLICT, Code::VersionConflict, about("product", product.0))
         }
+        Refusal::ReferenceTaken { .. } => {
+            (S::CONFLICT, Code::ReferenceTaken, Some(Named::Field("reference")))
+        }
         Refusal::OrderNotPayable(_) => (S::CONFLICT, Code::OrderNotPayable, None),
         Refusal::OrderAlreadyPaid => (S::CONFLICT, Code::OrderAlreadyPaid, None),
         Refusal::Overpayment { .. } => {
@@ -280,6 +283,11 @@ mod tests {
                 Refusal::StockChanged { product: ProductId(7), seen: 2, there: 1 },
                 409,
                 "version_conflict",
+            ),
+            (
+                Refusal::ReferenceTaken { reference: "r".into(), differs: "amount" },
+                409,
+                "reference_taken",
             ),
             (Refusal::OrderNotPayable(Status::Expired), 409, "order_not_payable"),
             (Refusal::OrderAlreadyPaid, 409, "order_already_paid"),

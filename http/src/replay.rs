@@ -84,7 +84,7 @@ fn show(req: &HttpRequest, engine: &Engine, first: First) -> HttpResponse {
         FirstAnswer::Order(_) | FirstAnswer::Orders(_) => unreachable!("they have names"),
         FirstAnswer::Hold(hold) => reservations::done(req, &hold),
         FirstAnswer::Transfer(transfer) => transfers::done(req, &transfer),
-        FirstAnswer::Adjusted(adjusted) => adjustments::done(adjusted),
+        FirstAnswer::Adjusted(adjusted) => adjustments::done(req, adjusted),
         FirstAnswer::Product { product, on_hand, available } => {
             products::show(req, &product, (on_hand, available))
         }

@@ -124,6 +124,7 @@ fn table(config: &mut Table<'_>) {
 
     at("/stock").get(Staff, stock::list).add(config);
     at("/stock/adjustments").post(Staff, adjustments::adjust).add(config);
+    at("/stock/adjustments/{id}").get(Staff, adjustments::adjustment).add(config);
     at("/warehouses").get(Public, warehouses::list).post(Staff, warehouses::create).add(config);
     at("/warehouses/transfer").post(Staff, transfers::create).add(config);
     at("/warehouses/{id}").get(Public, warehouses::get).patch(Staff, warehouses::patch).add(config);
@@ -168,7 +169,7 @@ fn table(config: &mut Table<'_>) {
         .patch(Admin, accounts::staff::patch)
         .add(config);
     at("/api-keys").get(Admin, api_keys::list).post(Admin, api_keys::create).add(config);
-    at("/api-keys/{id}").delete(Admin, api_keys::revoke).add(config);
+    at("/api-keys/{id}").get(Admin, api_keys::get).delete(Admin, api_keys::revoke).add(config);
 
     at("/shops").get(Public, shops::list).post(Staff, shops::create).add(config);
     at("/shops/{id}").get(Public, shops::get).patch(Staff, shops::patch).add(config);

@@ -14,7 +14,7 @@ use crate::{
     command::Acting,
     etag::Expected,
     extract::Input,
-    fields::{ReadOnly, not_null},
+    fields::{ReadOnly, not_null, unchanged},
     openapi::{
         answers::{Changed, Conflict, IfMatch, Many, One, Paging},
         kinds,
@@ -85,6 +85,14 @@ pub(crate) struct RecountBody {
     reason: String,
     #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
+    /// As it is; `PATCH` changes it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Units)]
+    safety_stock: Option<Quantity>,
+    /// As it is; `PATCH` changes it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Units)]
+    backorder_limit: Option<Quantity>,
     #[serde(rename = "product_id", default)]
     _product_id: ReadOnly,
     #[serde(rename = "warehouse_id", default)]
@@ -113,6 +121,10 @@ pub(crate) struct PolicyBody {
     backorder_limit: Option<Quantity>,
     #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
+    /// As it is; `PUT` changes it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::OnHand)]
+    on_hand: Option<Quantity>,
     #[serde(rename = "product_id", default)]
     _product_id: ReadOnly,
     #[serde(rename = "warehouse_id", default)]
@@ -224,7 +236,11 @@ pub(crate) async fn recount(
     body: Input<RecountBody>,
 ) -> Result<HttpResponse, Problem> {
     let key = find(&acting, &place)?;
-    let RecountBody { on_hand, reason, version, .. } = body.valid()?;
+    let RecountBody { on_hand, reason, version, safety_stock, backorder_limit, .. } =
+        body.valid()?;
+    let now = acting.stock(key);
+    unchanged("safety_stock", safety_stock, &now.safety_stock, "PATCH")?;
+    unchanged("backorder_limit", backorder_limit, &now.backorder_limit, "PATCH")?;
     let expected = Expected::of(&req, version);
     let command = StockCommand::Recount { on_hand, reason };
     change(&req, &acting, key, &expected, command, "/on_hand").await
@@ -243,7 +259,8 @@ pub(crate) async fn set_policy(
     body: Input<PolicyBody>,
 ) -> Result<HttpResponse, Problem> {
     let key = find(&acting, &place)?;
-    let PolicyBody { safety_stock, backorder_limit, version, .. } = body.valid()?;
+    let PolicyBody { safety_stock, backorder_limit, version, on_hand, .. } = body.valid()?;
+    unchanged("on_hand", on_hand, &acting.stock(key).on_hand, "PUT")?;
     let expected = Expected::of(&req, version);
     let command = StockCommand::SetPolicy { safety_stock, backorder_limit };
     // Only a lower limit can be below what it promised.

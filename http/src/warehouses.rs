@@ -16,7 +16,7 @@ use crate::{
     command::Acting,
     etag::Expected,
     extract::Input,
-    fields::{Patch, ReadOnly, not_null},
+    fields::{Patch, ReadOnly, not_null, unchanged},
     openapi::{
         answers::{Changed, Conflict, IfMatch, Made, Many, One, Paging},
         kinds,
@@ -128,6 +128,48 @@ pub(crate) struct StatusBody {
     status: Status,
     #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
+    /// As it is, like the next three: `PATCH /warehouses/{id}` changes them.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = kinds::Text)]
+    name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<kinds::Country>)]
+    country: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<kinds::Latitude>)]
+    latitude: Patch<f64>,
+    #[serde(default)]
+    #[schema(value_type = Option<kinds::Longitude>)]
+    longitude: Patch<f64>,
+    #[serde(rename = "id", default)]
+    _id: ReadOnly,
+    #[serde(rename = "created_at", default)]
+    _created_at: ReadOnly,
+    #[serde(rename = "updated_at", default)]
+    _updated_at: ReadOnly,
+}
+
+impl StatusBody {
+    /// What it repeats of the warehouse is what is there.
+    fn check(self, now: &Warehouse) -> Result<(), Problem> {
+        const WRITES: &str = "PATCH /warehouses/{id}";
+        let (north, east) = now.place_e6.unzip();
+        unchanged("name", self.name.as_deref(), &&*now.name, WRITES)?;
+        let country = self.country.optional();
+        unchanged(
+            "country",
+            country.as_ref().map(Option::as_deref),
+            &now.country.as_deref(),
+            WRITES,
+        )?;
+        unchanged("latitude", e6(self.latitude), &north, WRITES)?;
+        unchanged("longitude", e6(self.longitude), &east, WRITES)
+    }
+}
+
+/// Millionths of a degree, of a field that may be absent or removed.
+fn e6(degrees: Patch<f64>) -> Option<Option<i32>> {
+    degrees.optional().map(|degrees| degrees.map(millionths))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -232,7 +274,6 @@ pub(crate) async fn patch(
     let now = find(&acting, *id)?;
     let body = body.valid()?;
     let expected = Expected::of(&req, body.version);
-    let e6 = |degrees: Patch<f64>| degrees.optional().map(|degrees| degrees.map(millionths));
     let change = WarehouseChange {
         name: body.name,
         country: body.country.optional(),
@@ -256,7 +297,9 @@ pub(crate) async fn set_status(
     body: Input<StatusBody>,
 ) -> Result<HttpResponse, Problem> {
     let now = find(&acting, *id)?;
-    let StatusBody { status, version } = body.valid()?;
+    let body = body.valid()?;
+    let (status, version) = (body.status, body.version);
+    body.check(&now)?;
     let active = Some(status == Status::Active);
     let change = WarehouseChange { active, ..WarehouseChange::default() };
     change_warehouse(&req, &acting, &now, &Expected::of(&req, version), change).await

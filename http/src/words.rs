@@ -14,6 +14,7 @@ pub(crate) fn of_clients(said: &str) -> String {
     match said {
         // The body is JSON: what stands where a name is read is no text.
         "expected value" => "must be text".to_owned(),
+        "recursion limit exceeded" => "is nested too deeply".to_owned(),
         ours => ours.to_owned(),
     }
 }

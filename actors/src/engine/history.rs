@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use stockade_domain::{
-    Event, OrderId, Origin, Quantity, Refusal, ReservationId, Sequence, Timestamp, TransferId,
+    Event, OrderId, Origin, Quantity, Refusal, ReservationId, Sequence, StockKey, Timestamp,
+    TransferId,
     account::{Account, AccountEvent},
     adjustment::AdjustmentEvent,
     catalogue::{CatalogueEvent, Product, Shop, Warehouse},
     holder::Hold,
     open::{Part, part},
     order::{Order, OrderEvent},
-    stock::Give,
+    stock::{Give, StockEvent},
     transfer::Transfer,
 };
 
@@ -52,7 +53,62 @@ pub enum FirstAnswer {
     Stock(StockRow),
 }
 
+/// Looks at the past of one stock for one page; what one look goes through is bounded, too.
+const LOOKS_MAX: usize = 100;
+
+/// One change of what a stock has on hand.
+#[doc = include_str!("../../docs/stock_change.md")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct StockChange {
+    /// Its place in the journal.
+    pub sequence: Sequence,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: StockEvent,
+}
+
 impl Engine {
+    /// What changed a stock's units on hand after `after`: up to `limit` events, oldest first, and the position to go on after;
+    /// nothing when that is all. Only these are read from the journal. When a million of
+    /// the stock's changes had to be looked at, most of them reservations, it may end before the limit is reached. It blocks while it
+    /// reads the journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    #[doc = include_str!("../../docs/on_hand_changes.md")]
+    pub fn on_hand_changes(
+        &self,
+        key: StockKey,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<(Vec<StockChange>, Option<Sequence>), Error> {
+        let past = &self.shared().read.past;
+        let (mut places, mut next) = (Vec::new(), Some(after));
+        for _ in 0..LOOKS_MAX {
+            // One more than is wanted says whether there are more.
+            let Some(from) = next.filter(|_| places.len() <= limit) else { break };
+            let (found, more) = past.on_hand_changes(key, from, limit + 1 - places.len());
+            places.extend(found);
+            next = more;
+        }
+        if places.len() > limit {
+            places.truncate(limit);
+            next = Some(places.last().copied().unwrap_or(after));
+        }
+        let change = |sequence| {
+            let record = feed::record(self.shared(), sequence)?;
+            match feed::decode(&record)? {
+                Event::Stock(event) => {
+                    Ok(StockChange { sequence, at: Timestamp(record.time_ms), event })
+                }
+                _ => Err(feed::unreadable(&format!("record {sequence} is not about a stock"))),
+            }
+        };
+        let changes: Result<_, Error> = places.into_iter().map(change).collect();
+        Ok((changes?, next))
+    }
+
     /// Everything that happened to an order, read back from the journal.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ use crate::{
     shared::Shared,
 };
 pub use accounts::{MadeApiKey, SignedIn};
-pub use history::FirstAnswer;
+pub use history::{FirstAnswer, StockChange};
 pub use queries::CatalogueView;
 pub use run::BatchMode;
 pub use stats::Stats;

@@ -17,6 +17,9 @@ use stockade_domain::{
 /// Bytes of changes in a piece, and so the most that a look at the past goes through.
 const PIECE_BYTES: usize = 512;
 
+/// Changes of one thing that are looked at in one go.
+const LOOK_MAX: usize = 10_000;
+
 /// The most that one change takes: a sequence, which counts changed, and six counts.
 const CHANGE_BYTES_MAX: usize = 10 + 1 + 6 * 10;
 
@@ -52,6 +55,22 @@ impl PastSide {
             }
             CatalogueEvent::ShopCreated(_) | CatalogueEvent::ShopUpdated(_) => {}
         }
+    }
+
+    /// Where a stock's units on hand changed behind a position, oldest first, up to `limit`; and after which to look further, if
+    /// there may be more.
+    pub(crate) fn on_hand_changes(
+        &self,
+        key: StockKey,
+        after: Sequence,
+        limit: usize,
+    ) -> (Vec<Sequence>, Option<Sequence>) {
+        let mut found = Vec::new();
+        let more = self.stocks.changes(key, after, |at, [before, ..], [now, ..]| {
+            found.extend((before != now).then_some(at));
+            found.len() < limit
+        });
+        (found, more)
     }
 
     /// All of a checkpoint was put back.
@@ -143,6 +162,17 @@ impl<K: Copy + Eq + Hash, const N: usize> Past<K, N> {
         self.things.get(&thing)?.at(at)
     }
 
+    /// Shows the changes of a thing behind a position, oldest first, each with the counts before it and after it, until `visit` has
+    /// had enough or [`LOOK_MAX`] were shown: the thing cannot change meanwhile. After which to go on; nothing when that was all.
+    pub(crate) fn changes(
+        &self,
+        thing: K,
+        after: Sequence,
+        visit: impl FnMut(Sequence, &[u64; N], &[u64; N]) -> bool,
+    ) -> Option<Sequence> {
+        self.things.get(&thing)?.changes(after, visit)
+    }
+
     /// The last change of a thing.
     pub(crate) fn last(&self, thing: K) -> Option<Sequence> {
         self.things.get(&thing).map(|history| history.last)
@@ -207,6 +237,32 @@ impl<const N: usize> History<N> {
             _ => self.pieces.push(Piece { first: at, counts, later: Vec::new() }),
         }
         (self.last, self.counts) = (at, counts);
+    }
+
+    fn changes(
+        &self,
+        after: Sequence,
+        mut visit: impl FnMut(Sequence, &[u64; N], &[u64; N]) -> bool,
+    ) -> Option<Sequence> {
+        let next = self.pieces.partition_point(|piece| piece.first <= after);
+        let mut before = [0; N];
+        let mut left = LOOK_MAX;
+        for piece in &self.pieces[next.saturating_sub(1)..] {
+            let (mut sequence, mut counts) = (piece.first, piece.counts);
+            let mut later = piece.later.as_slice();
+            loop {
+                if sequence > after {
+                    left -= 1;
+                    if !visit(sequence, &before, &counts) || left == 0 {
+                        return Some(sequence);
+                    }
+                }
+                before = counts;
+                let Some((step, changed)) = read(&mut later, &counts) else { break };
+                (sequence, counts) = (sequence + step, changed);
+            }
+        }
+        None
     }
 
     fn at(&self, at: Sequence) -> Option<(Sequence, [u64; N])> {
@@ -317,6 +373,41 @@ mod tests {
         assert_eq!(past.at(1, Sequence::MAX), changes.last().copied());
         assert_eq!(past.last(1), changes.last().map(|(at, _)| *at));
         assert_eq!(past.at(2, Sequence::MAX), None);
+    }
+
+    #[test]
+    fn changes_are_shown_with_what_was_before_them() {
+        let changes = changes();
+        let past = past_of(&changes);
+        let whole: Vec<_> = std::iter::once((0, [0; 6])).chain(changes.iter().copied()).collect();
+        for from in [0, 1, 2, 700, 701, changes.len() - 1, changes.len()] {
+            let mut shown = Vec::new();
+            let more = past.changes(1, whole[from].0, |at, before, now| {
+                shown.push(((at, *now), *before));
+                true
+            });
+            let wanted: Vec<_> = whole[from..].windows(2).map(|two| (two[1], two[0].1)).collect();
+            assert_eq!((shown, more), (wanted, None), "behind the change {from}");
+        }
+        // Whoever has had enough goes on there, and so does a look that was too long.
+        let mut seen = 0;
+        let more = past.changes(1, 0, |_, _, _| {
+            seen += 1;
+            seen < 10
+        });
+        assert_eq!(more, Some(changes[9].0));
+        let long = Past::<u8, 1>::default();
+        (1..=LOOK_MAX as u64 + 5).for_each(|at| long.note(1, at * 2, [at]));
+        let mut seen = 0;
+        let mut after = Some(0);
+        while let Some(from) = after {
+            after = long.changes(1, from, |_, before, now| {
+                seen += now[0] - before[0];
+                true
+            });
+        }
+        assert_eq!(seen, LOOK_MAX as u64 + 5, "each of them once");
+        assert_eq!(past.changes(2, 0, |_, _, _| unreachable!()), None);
     }
 
     #[test]

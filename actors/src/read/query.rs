@@ -1,4 +1,4 @@
-use std::{ops::Bound, sync::Arc};
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use stockade_domain::{
@@ -50,6 +50,8 @@ pub struct StockFilter {
 #[doc = include_str!("../../docs/order_filter.md")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
+    /// One of these.
+    pub ids: Option<BTreeSet<OrderId>>,
     /// Of this customer.
     pub customer: Option<CustomerId>,
     /// In this shop.
@@ -205,14 +207,18 @@ impl ReadSide {
         }
         let index = &self.order_index;
         let mut next: Box<dyn FnMut(u64) -> Option<OrderId>> =
-            match (filter.customer, filter.reference.as_deref()) {
-                (_, Some(reference)) => {
+            match (&filter.ids, filter.customer, filter.reference.as_deref()) {
+                (Some(ids), ..) => Box::new(move |after| {
+                    let behind = (Bound::Excluded(OrderId(after)), Bound::Unbounded);
+                    ids.range(behind).next().copied()
+                }),
+                (None, _, Some(reference)) => {
                     Box::new(move |after| index.next_with_reference(reference, after))
                 }
-                (Some(customer), None) => {
+                (None, Some(customer), None) => {
                     Box::new(move |after| index.next_of_customer(customer, after))
                 }
-                (None, None) => {
+                (None, None, None) => {
                     self.orders.visit(after, |_, order| {
                         if filter.fits(&order.now) {
                             found.push(order.now.clone());

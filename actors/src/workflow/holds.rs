@@ -10,7 +10,7 @@ use stockade_domain::{
 
 use super::{
     Outcome,
-    reserve::{Short, Want, reserve},
+    reserve::{Short, Want, in_all, reserve},
     stocks::give,
 };
 use crate::{
@@ -118,7 +118,10 @@ pub(super) async fn place(lane: &Rc<Lane>, by: &By, request: PlaceHold) -> Outco
         partial: request.partial,
     };
     let granted = reserve(lane, &[want]).await.map_err(|short| match short {
-        Short::Lines(_, shortages) => Error::Refused(Refusal::InsufficientStock(shortages)),
+        Short::Lines(_, mut shortages) => {
+            in_all(&quote.lines, &mut shortages);
+            Error::Refused(Refusal::InsufficientStock(shortages))
+        }
         Short::Failed(error) => error,
     })?;
     allocations.extend(granted.into_iter().flatten());

@@ -1,7 +1,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use stockade_domain::{
-    Event, IdempotencyKey, OrderId, Owner, OwnerKind, Refusal, ReservationId, Sequence, Shortage,
+    Event, IdempotencyKey, OrderId, Owner, OwnerKind, Refusal, ReservationId, Sequence,
     account::{Account, AccountId},
     holder::{Hold, HoldEvent},
     open::{Part, part},
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     Outcome,
     holds::{committed_hold, lane_of_hold},
-    reserve::{Short, Want, reserve},
+    reserve::{Short, Want, in_all, reserve},
     stocks::{give, take_all},
 };
 use crate::{
@@ -106,9 +106,11 @@ pub(crate) fn dry_run(shared: &Shared, request: PlaceOrder) -> Result<Plan, Erro
             hold.check_free()?;
             held.extend(hold.held());
         }
-        let (allocations, demands) = use_held(&quote.wanted(), &held);
+        let wanted = quote.wanted();
+        let (allocations, demands) = use_held(&wanted, &held);
         let mut available = |key| shared.read.available(key);
         planned = plan(quote.sourcing, &quote.candidates, &demands, &mut available);
+        in_all(&wanted, &mut planned.shortages);
         planned.allocations.splice(0..0, allocations);
     }
     Ok(planned)
@@ -193,24 +195,16 @@ async fn reserve_all(lane: &Rc<Lane>, drafts: &mut [Draft]) -> Result<(), Error>
         });
     }
     let granted = reserve(lane, &wants).await.map_err(|short| match short {
-        Short::Lines(at, shortages) => in_batch(at)(refusal(&drafts[at], shortages)),
+        Short::Lines(at, mut shortages) => {
+            in_all(&drafts[at].quote.wanted(), &mut shortages);
+            in_batch(at)(Refusal::InsufficientStock(shortages).into())
+        }
         Short::Failed(error) => error,
     })?;
     for (draft, granted) in drafts.iter_mut().zip(granted) {
         draft.allocations.extend(granted);
     }
     Ok(())
-}
-
-/// Says of each short line what was wanted in all, and what there is in all.
-fn refusal(draft: &Draft, shortages: Vec<Shortage>) -> Error {
-    let in_all = |short: Shortage| {
-        let line = draft.quote.lines.iter().find(|line| line.product == short.product);
-        let wanted = line.map_or(short.wanted, |line| line.quantity);
-        let missing = short.wanted - short.available;
-        Shortage { wanted, available: wanted - missing, ..short }
-    };
-    Error::Refused(Refusal::InsufficientStock(shortages.into_iter().map(in_all).collect()))
 }
 
 /// The decision: one group with every order, what it adopts of holds, and its payment where nothing is to pay.

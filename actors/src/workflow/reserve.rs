@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use rustc_hash::FxHashMap;
 use stockade_domain::{
-    Owner, Quantity, Shortage, StockKey, WarehouseId,
+    Owner, ProductId, Quantity, Shortage, StockKey, WarehouseId,
     sourcing::{Allocation, Demand, Rule, Sourcing, plan},
     stock::Take,
 };
@@ -34,6 +34,16 @@ pub(super) struct Want {
 pub(super) enum Short {
     Lines(usize, Vec<Shortage>),
     Failed(Error),
+}
+
+/// Says of each short line what was wanted in all, and what there is in all: units that were held already count.
+pub(super) fn in_all(lines: &[(ProductId, Quantity)], shortages: &mut [Shortage]) {
+    for short in shortages {
+        if let Some((_, wanted)) = lines.iter().find(|(product, _)| *product == short.product) {
+            let missing = short.wanted - short.available;
+            (short.wanted, short.available) = (*wanted, wanted - missing);
+        }
+    }
 }
 
 /// Attempts in the order of stocks after the first one failed in a crowd.

@@ -75,11 +75,11 @@ impl Order {
         reference: Option<&str>,
         at: Timestamp,
     ) -> Result<Vec<OrderEvent>, Refusal> {
-        if let Some(earlier) = self.payment(reference) {
-            return match amount {
-                Some(amount) if amount != earlier.amount => {
-                    Err(Refusal::invalid("amount", "differs from the payment with this reference"))
-                }
+        if let Some((reference, earlier)) = self.payment(reference) {
+            let taken = |differs| Refusal::ReferenceTaken { reference: reference.into(), differs };
+            return match (amount, method) {
+                (Some(amount), _) if amount != earlier.amount => Err(taken("amount")),
+                (_, Some(_)) if method != earlier.method.as_deref() => Err(taken("method")),
                 _ => Ok(Vec::new()),
             };
         }
@@ -110,9 +110,12 @@ impl Order {
         Ok(events)
     }
 
-    fn payment(&self, reference: Option<&str>) -> Option<&Payment> {
+    /// The payment that has this reference already.
+    fn payment<'a>(&self, reference: Option<&'a str>) -> Option<(&'a str, &Payment)> {
         let reference = reference?;
-        self.payments.iter().find(|payment| payment.reference.as_deref() == Some(reference))
+        let mut payments = self.payments.iter();
+        let same = |payment: &&Payment| payment.reference.as_deref() == Some(reference);
+        Some((reference, payments.find(same)?))
     }
 
     /// Expires an unpaid order whose deadline has passed. Anything else is a timer that came too late (or a clock that was

@@ -24,7 +24,7 @@ use crate::{
         answers::{Changed, Conflict, IfMatch, Made, Many, Nothing, One, Paging},
         kinds,
     },
-    page::{List, Page},
+    page::Page,
     passwords::Password,
     problem::Problem,
     query::Params,
@@ -125,7 +125,7 @@ fn find(engine: &Engine, caller: Caller, id: u64) -> Result<Arc<Account>, Proble
     get, path = "/customers", tag = "customers", summary = "A page of customers, without those that are erased",
     params(
         Paging,
-        ("ids" = kinds::Ids, Query, description = "Just these, instead of a page, erased or not."),
+        ("ids" = kinds::Ids, Query, description = "Just these, erased or not: all of them are one page unless `limit` says otherwise."),
         ("email" = String, Query, description = "Whoever has this e-mail address."),
         ("username" = String, Query, description = "Whoever has this username."),
     ),
@@ -135,24 +135,25 @@ pub(crate) async fn list(req: HttpRequest, state: Shared) -> Result<HttpResponse
     let mut params = Params::of(&req);
     let engine = &state.engine;
     let show = |account: &Arc<Account>| AccountView::of(engine, account);
-    if let Some(ids) = params.ids() {
-        params.finish()?;
-        let find = |id| engine.account(AccountId::Customer(CustomerId(id)));
-        let data = ids.into_iter().filter_map(find).map(|account| show(&account)).collect();
-        return Ok(answer::ok(&List { data, next_cursor: None }));
-    }
-    let page = Page::of(&req, &mut params);
+    let (page, ids) = Page::with_ids(&req, &mut params);
     let after = page.after_id(&mut params);
     let logins = [params.one("email"), params.one("username")];
     params.finish()?;
     let mut logins = logins.into_iter().flatten().map(|login| engine.account_by_login(&login));
-    let found = match logins.next() {
-        None => engine.customers(after, page.look_for(), |account| !account.is_erased()),
-        Some(first) => {
+    let found = match (logins.next(), ids) {
+        (None, None) => engine.customers(after, page.look_for(), |account| !account.is_erased()),
+        (None, Some(ids)) => {
+            let find = |id| engine.account(AccountId::Customer(CustomerId(id)));
+            let named = ids.into_iter().filter(|id| *id > after);
+            named.filter_map(find).take(page.look_for()).collect()
+        }
+        (Some(first), ids) => {
             let id = first.as_ref().map(|account| account.id);
             let same = logins.all(|other| other.map(|account| account.id) == id);
             let fits = |account: &Arc<Account>| {
-                same && account.id.number() > after && matches!(account.id, AccountId::Customer(_))
+                let id = account.id.number();
+                let is_named = ids.as_ref().is_none_or(|ids| ids.contains(&id));
+                same && is_named && id > after && matches!(account.id, AccountId::Customer(_))
             };
             first.into_iter().filter(fits).collect()
         }

@@ -3,12 +3,12 @@ use serde::Deserialize;
 use stockade_actors::Error;
 use stockade_domain::{
     Refusal,
-    order::{LineQuantity, Order, OrderCommand, Status},
+    order::{LineQuantity, Order, OrderCommand},
 };
 
 use utoipa::ToSchema;
 
-use super::{done, find, list, view::OrderView};
+use super::{done, find, view::OrderView};
 use crate::{
     caller::Caller,
     command::Acting,
@@ -114,19 +114,6 @@ pub(crate) struct ReturnBody {
     version: Option<u32>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(
-    as = SetOrderStatus,
-    examples(json!({"status": "paid"}))
-)]
-pub(crate) struct StatusBody {
-    #[schema(value_type = kinds::OrderStatus)]
-    status: String,
-    #[schema(value_type = Option<kinds::Version>)]
-    version: Option<u32>,
-}
-
 fn quantities(lines: Vec<LineBody>) -> Vec<LineQuantity> {
     lines.into_iter().map(Into::into).collect()
 }
@@ -146,7 +133,7 @@ async fn command(
     done(req, acting, order).await
 }
 
-fn refused(error: Error, order: &Order) -> Problem {
+pub(super) fn refused(error: Error, order: &Order) -> Problem {
     explain(error, &Request { locate: &plain, currency: Some(order.placed.currency) })
 }
 
@@ -283,67 +270,4 @@ pub(crate) async fn return_goods(
     let lines = Some(quantities(lines));
     let back = OrderCommand::Return { lines, restock: restock.unwrap_or(true), reason };
     command(&acting, &req, &now, version, back).await
-}
-
-/// `PATCH /orders/{id}/status`: the next step by its name.
-#[utoipa::path(
-    patch, path = "/orders/{id}/status", tag = "orders",
-    params(IfMatch), request_body = StatusBody,
-    responses(Done<OrderView<'static>>, Conflict),
-)]
-pub(crate) async fn set_status(
-    req: HttpRequest,
-    acting: Acting,
-    caller: Caller,
-    id: Path<u64>,
-    body: Input<StatusBody>,
-) -> Result<HttpResponse, Problem> {
-    let now = find(&acting, caller, *id)?;
-    let StatusBody { status: word, version } = body.valid()?;
-    let Some(wanted) = list::status(&word) else {
-        return Err(Problem::field("/status", "must be the name of a status"));
-    };
-    let expected = Expected::of(&req, version);
-    expected.check(now.version)?;
-    let engine = acting.expecting(expected.version(now.version));
-    let Some(step) = step_to(wanted) else {
-        return Err(refused(illegal(&now, wanted), &now));
-    };
-    if now.status == wanted {
-        return done(&req, &acting, now).await;
-    }
-    match engine.change_order(now.id(), step).await {
-        Ok(order) => done(&req, &acting, order).await,
-        Err(error) => {
-            // Somebody else may have come first: then what is asked for is done, or illegal from where the order is now.
-            let now = find(&acting, caller, *id)?;
-            match error {
-                stale @ Error::Refused(Refusal::VersionConflict { .. }) => {
-                    Err(expected.explain(stale, |error| refused(error, &now)))
-                }
-                Error::Refused(_) if now.status == wanted => done(&req, &acting, now).await,
-                Error::Refused(Refusal::OrderAlreadyPaid | Refusal::OrderNotPayable(_)) => {
-                    Err(refused(illegal(&now, wanted), &now))
-                }
-                error => Err(refused(error, &now)),
-            }
-        }
-    }
-}
-
-/// What a status by name asks for; nothing for those that only follow from other things.
-fn step_to(wanted: Status) -> Option<OrderCommand> {
-    Some(match wanted {
-        Status::Paid => OrderCommand::Pay { amount: None, method: None, reference: None },
-        Status::Shipped => OrderCommand::Ship { lines: None, carrier: None, tracking: None },
-        Status::Delivered => OrderCommand::Deliver,
-        Status::Cancelled => OrderCommand::Cancel { lines: None, reason: None },
-        Status::Returned => OrderCommand::Return { lines: None, restock: true, reason: None },
-        Status::PendingPayment | Status::PartiallyShipped | Status::Expired => return None,
-    })
-}
-
-fn illegal(now: &Order, wanted: Status) -> Error {
-    let allowed = now.allowed_transitions().to_vec();
-    Refusal::IllegalTransition { from: now.status, action: wanted.name(), allowed }.into()
 }

@@ -1,7 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use stockade_actors::{Engine, OrderFilter};
 use stockade_domain::{
-    CustomerId, ProductId, ShopId,
+    CustomerId, OrderId, ProductId, ShopId,
     order::{Order, Status},
 };
 
@@ -11,15 +11,14 @@ use utoipa::{
     openapi::path::{Parameter, ParameterIn},
 };
 
-use super::{find, view::OrderView};
+use super::view::OrderView;
 use crate::{
-    answer,
     caller::Caller,
     openapi::{
         answers::{Many, Paging, parameters},
         kinds,
     },
-    page::{List, Page, Top},
+    page::{Page, Top},
     problem::Problem,
     query::Params,
     state::Shared,
@@ -64,7 +63,7 @@ impl IntoParams for Filters {
     get, path = "/orders", tag = "orders", summary = "A page of orders",
     params(
         Paging,
-        ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
+        ("ids" = kinds::Ids, Query, description = "Just these: all of them are one page unless `limit` says otherwise."),
         Filters,
     ),
     responses(Many<OrderView<'static>>),
@@ -76,17 +75,11 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
     let engine = &state.engine;
-    if let Some(ids) = params.ids() {
-        params.finish()?;
-        let found: Vec<Order> =
-            ids.into_iter().filter_map(|id| find(engine, caller, id).ok()).collect();
-        let data = found.iter().map(|order| OrderView::of(engine, order)).collect();
-        return Ok(answer::ok(&List { data, next_cursor: None }));
-    }
-    let page = Page::of(&req, &mut params);
+    let (page, ids) = Page::with_ids(&req, &mut params);
     let after = page.after(&mut params, read_rank);
     let (sort, descending) = sort(&mut params);
     let mut filter = filter(&mut params);
+    filter.ids = ids.map(|ids| ids.into_iter().map(OrderId).collect());
     params.finish()?;
     filter.customer = caller.customer_named(filter.customer)?;
     let look_for = page.look_for();
@@ -154,6 +147,7 @@ pub(super) fn sort(params: &mut Params) -> Sorted {
 
 pub(super) fn filter(params: &mut Params) -> OrderFilter {
     OrderFilter {
+        ids: None,
         customer: params.id("customer_id").map(CustomerId),
         shop: params.id("shop_id").map(ShopId),
         product: params.id("product_id").map(ProductId),

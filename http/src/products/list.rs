@@ -22,7 +22,7 @@ use crate::{
     page::{List, Page, Top},
     problem::{Code, Problem},
     query::Params,
-    state::{Shared, State},
+    state::Shared,
 };
 
 /// Products looked at under one lock of the catalogue: a long list never holds up the engine.
@@ -56,10 +56,12 @@ enum Sort {
 
 /// Which products are asked for.
 struct Filter {
+    ids: Option<Vec<u64>>,
     words: BTreeSet<String>,
     skus: HashSet<String>,
     shop: Option<Arc<Shop>>,
-    archived: bool,
+    /// Nothing is both.
+    archived: Option<bool>,
     in_stock: Option<bool>,
     currency: Option<Currency>,
     price_min: Option<Amount>,
@@ -71,11 +73,11 @@ struct Filter {
     get, path = "/products", tag = "products", summary = "A page of products",
     params(
         Paging,
-        ("ids" = kinds::Ids, Query, description = "Just these, instead of a page."),
+        ("ids" = kinds::Ids, Query, description = "Just these: all of them are one page unless `limit` says otherwise."),
         ("q" = kinds::Search, Query, description = "Words that are all in name, sku or description."),
         ("sku" = kinds::Skus, Query, description = "Products with one of these skus."),
         ("shop_id" = kinds::Id, Query, description = "Sold by this shop, in its currency; `available` is then what it can sell."),
-        ("status" = super::body::Status, Query, description = "`active` unless said otherwise."),
+        ("status" = super::body::Status, Query, description = "`active` unless said otherwise; with `ids`, either."),
         ("in_stock" = bool, Query, description = "With something available, or without."),
         ("currency" = crate::money::Code, Query, description = "Priced in this currency."),
         ("min_price" = kinds::PriceBound, Query, description = "Prices from here; needs `currency` when the catalogue has several."),
@@ -90,17 +92,12 @@ pub(crate) async fn list(
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&req);
-    if let Some(ids) = params.ids() {
-        let shop = shop(&state.engine, &mut params);
-        params.finish()?;
-        return Ok(by_ids(&state, &ids, shop.as_ref()));
-    }
-    let page = Page::of(&req, &mut params);
+    let (page, ids) = Page::with_ids(&req, &mut params);
     let (sort, descending) = sort(&mut params);
     let after = page.after(&mut params, |bytes| read_rank(bytes, sort));
-    let filter = Filter::of(&state.engine, &mut params, sort);
+    let filter = Filter::of(&state.engine, &mut params, ids, sort);
     params.finish()?;
-    if filter.archived && !caller.is_staff() {
+    if filter.archived == Some(true) && !caller.is_staff() {
         // Only staff are shown what is not for sale.
         return Ok(answer::ok(&List::<()> { data: Vec::new(), next_cursor: None }));
     }
@@ -110,15 +107,6 @@ pub(crate) async fn list(
     let found = web::block(search).await.map_err(Problem::no_thread)?;
     let view = |row| ProductView::of(&state.engine, row, shop.as_ref());
     Ok(page.answer(&req, &found, |(rank, _)| write_rank(rank), |(_, product)| view(product)))
-}
-
-fn by_ids(state: &State, ids: &[u64], shop: Option<&Arc<Shop>>) -> HttpResponse {
-    let found: Vec<Arc<Product>> = {
-        let catalogue = state.engine.catalogue();
-        ids.iter().filter_map(|id| catalogue.product(ProductId(*id)).cloned()).collect()
-    };
-    let views = found.iter().map(|product| ProductView::of(&state.engine, product, shop));
-    answer::ok(&List { data: views.collect(), next_cursor: None })
 }
 
 /// Takes `shop_id`: what is available is what this shop can sell.
@@ -205,7 +193,7 @@ fn read_rank(bytes: &[u8], sort: Sort) -> Option<Rank> {
 }
 
 impl Filter {
-    fn of(engine: &Engine, params: &mut Params, sort: Sort) -> Self {
+    fn of(engine: &Engine, params: &mut Params, ids: Option<Vec<u64>>, sort: Sort) -> Self {
         let wanted = "active or archived";
         let archived = params.read("status", wanted, |status| match status {
             "active" => Some(false),
@@ -218,7 +206,9 @@ impl Filter {
             words: words(params),
             skus: skus(params),
             shop: shop(engine, params),
-            archived: archived.unwrap_or(false),
+            // Who names one is shown it as it is.
+            archived: archived.or(ids.is_none().then_some(false)),
+            ids,
             in_stock: params.flag("in_stock"),
             currency,
             price_min: None,
@@ -270,14 +260,22 @@ impl Filter {
         };
         let mut top = Top::new(wanted, descending, after);
         let mut found = 0;
-        each(engine, first, |product| {
+        let mut offer = |product: &Arc<Product>| {
             if self.fits(engine, product) {
                 top.offer(sort.rank(product), product.clone());
                 found += 1;
             }
             // By id, the first that fit are the page.
             descending || sort != Sort::Id || found < wanted
-        });
+        };
+        match &self.ids {
+            None => each(engine, first, offer),
+            Some(ids) => {
+                let named = ids.iter().filter(|id| **id > first);
+                let product = |id: &u64| engine.catalogue().product(ProductId(*id)).cloned();
+                let _ = named.filter_map(product).all(|product| offer(&product));
+            }
+        }
         top.into_rows()
     }
 
@@ -286,7 +284,7 @@ impl Filter {
             (product.shops.is_empty() || product.shops.contains(&shop.id))
                 && product.currency == shop.currency
         };
-        product.archived == self.archived
+        self.archived.is_none_or(|wanted| wanted == product.archived)
             && (self.skus.is_empty() || self.skus.contains(&*product.sku))
             && self.shop.as_ref().is_none_or(sold)
             && self.currency.is_none_or(|currency| product.currency == currency)

@@ -1,8 +1,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use stockade_actors::{Engine, Happened, LiveReservation, Reserved};
+use stockade_actors::{Engine, LiveReservation, Reserved, StockChange};
 use stockade_domain::{
-    AdjustmentId, Event, Owner, OwnerKind, Quantity, Sequence, StockKey, Timestamp,
+    AdjustmentId, Owner, OwnerKind, Quantity, Sequence, StockKey, Timestamp,
     adjustment::AdjustmentEvent, stock::StockEvent,
 };
 
@@ -137,24 +137,19 @@ fn look(
     page: &Page,
 ) -> Result<Explanation, Problem> {
     let Reserved { newest, count, frees_next } = engine.reserved(key, LIVE_MAX);
-    let end = engine.position();
-    let feed = engine.feed(after, page.limit, |event| match event {
-        Event::Stock(event) => event.stock() == key && changes(event).0 != 0,
-        _ => false,
-    })?;
+    let (changes, more) = engine.on_hand_changes(key, after, page.limit)?;
     let frees = |&(at, quantity): &(Timestamp, Quantity)| FreesView { at: Time(at), quantity };
     Ok(Explanation {
         stock: RowView::from(&engine.stock(key)),
-        events: feed.happened.iter().filter_map(|happened| change(engine, happened)).collect(),
-        next_cursor: (feed.position < end).then(|| page.cursor(&feed.position.to_be_bytes())),
+        events: changes.iter().map(|change| show(engine, change)).collect(),
+        next_cursor: more.map(|position| page.cursor(&position.to_be_bytes())),
         reservations: newest.iter().map(Into::into).collect(),
         reservation_count: count,
         frees_next: frees_next.iter().map(frees).collect(),
     })
 }
 
-fn change(engine: &Engine, happened: &Happened) -> Option<Change> {
-    let Event::Stock(event) = &happened.event else { return None };
+fn show(engine: &Engine, StockChange { sequence, at, event }: &StockChange) -> Change {
     let owner = owner(event);
     let reason = match (event, owner) {
         (StockEvent::Recounted { reason, .. }, _) => Some(reason.to_string()),
@@ -163,14 +158,14 @@ fn change(engine: &Engine, happened: &Happened) -> Option<Change> {
         }
         _ => None,
     };
-    Some(Change {
-        position: happened.sequence.to_string(),
-        time: Time(happened.at),
+    Change {
+        position: sequence.to_string(),
+        time: Time(*at),
         kind: kind(event, owner),
         change: changes(event).0,
         owner: owner.map(Into::into),
         reason,
-    })
+    }
 }
 
 /// What the change is called in the feed, where an adjustment is told as a whole.

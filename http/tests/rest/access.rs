@@ -77,6 +77,7 @@ pub(crate) const TABLE: &[(&str, &str, May)] = &[
     ("GET", "/warehouses/{id}/stock/{product_id}/explain", S),
     ("GET", "/events", S),
     ("POST", "/stock/adjustments", S),
+    ("GET", "/stock/adjustments/{id}", S),
     ("POST", "/warehouses/transfer", S),
     ("GET", "/transfers", S),
     ("GET", "/transfers/{id}", S),
@@ -107,6 +108,7 @@ pub(crate) const TABLE: &[(&str, &str, May)] = &[
     ("PATCH", "/accounts/{id}", A),
     ("POST", "/api-keys", A),
     ("GET", "/api-keys", A),
+    ("GET", "/api-keys/{id}", A),
     ("DELETE", "/api-keys/{id}", A),
 ];
 
@@ -162,6 +164,8 @@ impl Shop {
         let transfer =
             r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1}"#;
         make(&staff, "/v1/warehouses/transfer", transfer);
+        let found = r#"{"product_id": 1, "warehouse_id": 1, "delta": 1, "reason": "found"}"#;
+        make(&staff, "/v1/stock/adjustments", found);
         let line = r#"{"product_id": 1, "quantity": 1}"#;
         let order = make(&owner, "/v1/orders", line);
         let reservation = make(&owner, "/v1/reservations", line);
@@ -284,6 +288,27 @@ fn the_table_holds_at_every_mount_and_for_head() {
             }
         }
     }
+}
+
+#[test]
+fn an_order_as_it_was_is_for_staff_whatever_its_id() {
+    let shop = Shop::open();
+    let ask = |bearer: &str, id: u64, as_of: &str| {
+        let path = format!("/v1/orders/{id}?as_of={as_of}");
+        shop.server.as_bearer(bearer, "GET", &path, None)
+    };
+    for as_of in ["2023-11-14T22:14:00Z", "1", "nonsense"] {
+        for id in [shop.order, 999_999] {
+            ask(&shop.owner, id, as_of).problem(403, "forbidden");
+            ask(&shop.other, id, as_of).problem(403, "forbidden");
+        }
+        ask(&shop.staff, 999_999, as_of).problem(404, "not_found");
+    }
+    let now = shop.server.engine.position().to_string();
+    let shown = ask(&shop.staff, shop.order, &now).is(200);
+    assert_eq!(shown["id"], shop.order);
+    let path = format!("/v1/orders/{}", shop.order);
+    assert_eq!(shop.server.as_bearer(&shop.owner, "GET", &path, None).is(200), shown);
 }
 
 #[test]

@@ -315,3 +315,36 @@ fn a_stock_explains_itself() {
     let short = short.problem(409, "insufficient_stock");
     assert_eq!(short["errors"][0]["frees_at"], "2023-11-14T22:14:30.000Z");
 }
+
+#[test]
+fn a_stock_explains_itself_however_much_happened_elsewhere() {
+    let server = Server::start();
+    server.product("1.00", 10);
+    server.product("1.00", 10);
+    let row = r#"{"product_id": 2, "warehouse_id": 1, "delta": 1}"#;
+    let rows = format!(
+        r#"{{"mode": "each", "reason": "found", "adjustments": [{}]}}"#,
+        vec![row; 1_000].join(", ")
+    );
+    let before = server.engine.position();
+    while server.engine.position() < before + 11_000 {
+        server.post("/v1/stock/adjustments", &rows).is(200);
+        server.order(1, 1);
+    }
+    let path = "/v1/warehouses/1/stock/1";
+    server.put(path, r#"{"on_hand": 9, "reason": "counted"}"#).is(200);
+    let counted = |page: &Value| -> Vec<Value> {
+        page["events"].as_array().unwrap().iter().map(|event| event["change"].clone()).collect()
+    };
+    let whole = server.get(&format!("{path}/explain")).is(200);
+    assert_eq!(
+        (counted(&whole), &whole["next_cursor"]),
+        (vec![json!(10), json!(-1)], &Value::Null)
+    );
+    let first = server.get(&format!("{path}/explain?limit=1")).is(200);
+    assert_eq!(counted(&first), [10]);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = server.get(&format!("{path}/explain?limit=1&cursor={cursor}")).is(200);
+    assert_eq!((counted(&second), &second["next_cursor"]), (vec![json!(-1)], &Value::Null));
+    assert_eq!(second["events"][0], whole["events"][1]);
+}

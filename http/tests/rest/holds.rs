@@ -1,6 +1,6 @@
 //! Reservations.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::Server;
 
@@ -132,4 +132,25 @@ fn a_part_may_be_better_than_nothing() {
     ] {
         server.post("/v1/reservations", body).refuses("invalid", pointer);
     }
+}
+
+#[test]
+fn what_is_short_is_told_in_all_with_what_is_held_already() {
+    let server = Server::start();
+    server.product("1.00", 10);
+    let hold = |quantity: u64| {
+        let body = json!({"product_id": 1, "quantity": quantity, "owner": "cart"});
+        server.post("/v1/reservations", body.to_string())
+    };
+    let cart = hold(9).is(201)["id"].as_u64().unwrap();
+    let is_short = |error: &Value, wanted: u64, available: u64| {
+        assert_eq!((&error["wanted"], &error["available"]), (&json!(wanted), &json!(available)));
+    };
+    let problem = hold(11).problem(409, "insufficient_stock");
+    is_short(&problem["errors"][0], 11, 10);
+    let order = json!({"product_id": 1, "quantity": 12, "reservation_ids": [cart]}).to_string();
+    let plan = server.post("/v1/orders/plan", &order).is(200);
+    is_short(&plan["shortages"][0], 12, 10);
+    let problem = server.post("/v1/orders", &order).problem(409, "insufficient_stock");
+    is_short(&problem["errors"][0], 12, 10);
 }

@@ -10,7 +10,7 @@ fn ids(page: &Value) -> Vec<u64> {
 }
 
 /// All ids of a list, read page by page; `between` runs after each page.
-fn walk(server: &Server, path: &str, mut between: impl FnMut(usize)) -> Vec<u64> {
+pub(crate) fn walk(server: &Server, path: &str, mut between: impl FnMut(usize)) -> Vec<u64> {
     let (mut all, mut pages) = (Vec::new(), 0);
     let mut next = path.to_owned();
     loop {

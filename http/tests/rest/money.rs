@@ -105,7 +105,7 @@ fn payments_add_up_and_never_exceed_what_is_due() {
     );
     // The same reference is the same payment.
     assert_eq!(pay(r#"{"amount": 0.50, "reference": "p-1"}"#).is(201), part);
-    pay(r#"{"amount": 0.51, "reference": "p-1"}"#).refuses("invalid", "/amount");
+    pay(r#"{"amount": 0.51, "reference": "p-1"}"#).problem(409, "reference_taken");
     let paid = pay("{}").is(201);
     assert_eq!((&paid["status"], &paid["paid_amount"]), (&"paid".into(), &"10.50".into()));
     assert_eq!(paid["payments"][0]["method"], "card");

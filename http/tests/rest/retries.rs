@@ -12,7 +12,7 @@ use crate::server::{Answer, Server};
 
 impl Server {
     /// A command under a key.
-    fn keyed(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) fn keyed(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
         self.send(method, path, &[("idempotency-key", key)], Some(body))
     }
 }
@@ -163,9 +163,10 @@ fn a_key_is_1_to_255_visible_ascii_characters() {
     for right in ["x".to_owned(), "!~".into(), "x".repeat(255)] {
         server.keyed(&right, "POST", "/v1/orders", line).is(201);
     }
-    // What is no JSON, or no JSON of ours, is told first; that the thing is not there, later.
+    // What is no JSON is told first, then that the thing is not there.
     server.keyed("a b", "POST", "/v1/orders", "{").problem(400, "malformed_json");
-    server.keyed("a b", "POST", "/v1/orders/99/cancel", "{}").problem(422, "invalid");
+    server.keyed("a b", "POST", "/v1/orders/99/cancel", "{}").problem(404, "not_found");
+    server.keyed("a b", "POST", "/v1/orders/1/cancel", "{}").problem(422, "invalid");
     assert_eq!(server.engine.orders(&Default::default(), 0, 10).len(), 3);
 }
 

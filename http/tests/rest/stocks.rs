@@ -33,7 +33,7 @@ fn a_row_says_what_is_there_and_what_can_be_promised() {
         .problem(412, "precondition_failed");
     let read_only = r#"{"on_hand": 7, "reason": "x", "reserved": 0, "available": 0, "incoming": 9, "product_id": 5, "warehouse_id": 6}"#;
     assert_eq!(put(read_only).is(200)["reserved"], 4);
-    server.patch(path, r#"{"on_hand": 7}"#).refuses("unknown_field", "/on_hand");
+    server.patch(path, r#"{"on_hand": 8}"#).refuses("invalid", "/on_hand");
     // A stock that nothing ever happened to is empty, not missing.
     server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
     assert_eq!(server.get("/v1/warehouses/2/stock/1").is(200)["on_hand"], 0);

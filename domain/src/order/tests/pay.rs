@@ -40,7 +40,16 @@ fn the_same_reference_is_the_same_payment() {
     let part = pending().and(pay_as("r1", Some(100)));
     part.when(pay_as("r1", Some(100))).nothing();
     part.when(pay_as("r1", None)).nothing();
-    part.when(pay_as("r1", Some(130))).invalid("amount");
+    let taken = |differs| Refusal::ReferenceTaken { reference: "r1".into(), differs };
+    part.when(pay_as("r1", Some(130))).refused(taken("amount"));
+    let cash = |amount| OrderCommand::Pay {
+        amount,
+        method: Some("cash".into()),
+        reference: Some("r1".into()),
+    };
+    part.when(cash(Some(100))).refused(taken("method"));
+    part.when(cash(None)).refused(taken("method"));
+    pending().and(cash(Some(100))).when(pay_as("r1", Some(100))).nothing();
     assert_eq!(part.when(pay_as("r2", Some(100))).granted().paid_amount, 200);
 }
 
