@@ -26,10 +26,10 @@ pub(crate) struct Sent<B> {
 
 impl<B: DeserializeOwned> Sent<B> {
     pub(crate) fn read(kind: &'static str, written: Vec<Box<RawValue>>) -> Self {
-        let read = |(at, row): (usize, &Box<RawValue>)| {
+        let read = |(at, row): (usize, &RawValue)| {
             extract::part(row).map_err(|problem| problem.under(&format!("/{kind}/{at}")))
         };
-        let rows = written.iter().enumerate().map(read).collect();
+        let rows = written.iter().map(Box::as_ref).enumerate().map(read).collect();
         Self { kind, written, rows }
     }
 
