@@ -1,11 +1,14 @@
 //! Things at one moment, through HTTP: exactly one wins, or all come to what each said, and every answer says which.
 
 use std::{
-    sync::{Arc, Barrier},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::server::{Answer, Server};
 
@@ -193,5 +196,30 @@ fn of_batches_that_make_one_sku_one_makes_it_and_the_others_change_it() {
         found.sort_unstable();
         assert_eq!(found, [200, 200, 200, 201]);
         assert_eq!(server.get(&format!("/v1/products/{}", round + 1)).is(200)["stock"], 10);
+    }
+}
+
+/// A row merges with what is there when its turn comes, not with what was there when it was read.
+#[test]
+fn of_batches_that_merge_into_one_product_none_is_lost() {
+    let server = Arc::new(Server::start());
+    for round in 0..ROUNDS {
+        let sku = format!("S{round}");
+        let whole = json!({"name": "a", "price": "1", "sku": sku});
+        let id = server.post("/v1/products", whole.to_string()).is(201)["id"].clone();
+        let next = Arc::new(AtomicUsize::new(0));
+        let merge = {
+            let (sku, next) = (sku.clone(), next.clone());
+            move |server: &Server| {
+                let name = format!("k{}", next.fetch_add(1, Ordering::Relaxed));
+                let row = json!({"sku": sku, "attributes": {(name): "1"}});
+                server.post("/v1/products/batch", json!({"products": [row]}).to_string())
+            }
+        };
+        for answer in at_once(&server, 4, merge) {
+            assert_eq!(answer.is(200)["results"][0]["status"], 200);
+        }
+        let merged = server.get(&format!("/v1/products/{id}")).is(200)["attributes"].clone();
+        assert_eq!(merged, json!({"k0": "1", "k1": "1", "k2": "1", "k3": "1"}));
     }
 }
