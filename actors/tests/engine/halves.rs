@@ -24,6 +24,9 @@ use crate::{
 /// threads; nearly always the first run is enough.
 const RUNS_MAX: u64 = 200;
 
+/// One command of a workflow that has several, on the things that were set up.
+type Step<T> = fn(&Engine, &T);
+
 /// Runs `act` and cuts the power at each of its operations. After each cut `look` says whether all of it happened, and fails when
 /// it is neither whole nor not at all.
 fn cut_everywhere<T>(
@@ -98,7 +101,7 @@ fn two_warehouses(engine: &Engine) -> (ProductId, WarehouseId) {
 }
 
 /// The steps of a transfer over the road: it leaves, some of it comes in, the rest is called back.
-const ON_THE_ROAD: [fn(&Engine, &(ProductId, WarehouseId)); 3] = [
+const ON_THE_ROAD: [Step<(ProductId, WarehouseId)>; 3] = [
     |engine, &(product, to)| {
         let new = NewTransfer { product, from: MAIN, to, quantity: 5, in_transit: true };
         drop(wait(engine.transfer(new)).unwrap());
@@ -195,7 +198,7 @@ fn a_batch_of_all_is_whole_or_not_at_all_and_its_key_with_it() {
 
 #[test]
 fn goods_that_left_or_came_back_did_so_once() {
-    let steps: [fn(&Engine, &(ProductId, ProductId, OrderId)); 2] = [
+    let steps: [Step<(ProductId, ProductId, OrderId)>; 2] = [
         |engine, &(.., order)| {
             let ship = OrderCommand::Ship { lines: None, carrier: None, tracking: None };
             drop(wait(engine.change_order(order, ship)).unwrap());

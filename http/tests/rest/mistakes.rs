@@ -14,11 +14,12 @@
 //! | webhook and browser completing one order twice | here: `a_payment_told_twice_at_once_is_one` |
 //! | events sent before what they announce is safe | `actors` `feed::nothing_is_told_before_it_is_safe` |
 //! | bulk writes at 2 rows a second | here: `thousands_of_rows_take_seconds_not_minutes` |
-//! | an order readable by whoever guesses its number, a customer marking his own order paid | with the accounts |
+//! | an order readable by whoever guesses its number | `access::every_caller_is_told_what_the_table_says`; `own::of_another_s_things_a_customer_learns_no_more_than_of_what_never_was` |
+//! | a customer marking his own order paid | `access::every_caller_is_told_what_the_table_says` |
 //! | a request id remembered before its work was done | `retries::a_refusal_had_no_effect_and_is_decided_anew`; `tests/crash` `retries` |
 //! | stock taken, then lost when the next write fails | `domain` `a_crash_before_the_decision_undoes_the_takes_newest_first`; `actors` `power` |
 //! | a confirmed hold that still expires, and is sold again | here: `a_hold_that_became_an_order_does_not_expire` |
-//! | a hot product that slows down as its holds grow | here: `a_refusal_stays_bounded_however_many_hold_the_product` |
+//! | a hot product that slows down as its holds grow | here: `a_hot_product_does_not_slow_down_as_its_holds_grow`, `a_refusal_stays_bounded_however_many_hold_the_product` |
 //! | quantities silently clamped | here: `no_quantity_is_clamped` |
 
 use std::{
@@ -26,7 +27,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_executor::block_on;
 use serde_json::{Value, json};
+use stockade_domain::{
+    ProductId, ShopId,
+    holder::{PlaceHold, Source},
+    order::{LineQuantity, PlaceOrder},
+};
 
 use crate::server::Server;
 
@@ -194,6 +201,58 @@ fn a_refusal_stays_bounded_however_many_hold_the_product() {
     let low = server.put("/v1/warehouses/1/stock/1", r#"{"on_hand": 0, "reason": "c"}"#);
     let low = low.problem(409, "insufficient_stock");
     assert_eq!(low["reservations"].as_array().unwrap().len(), 100);
+}
+
+/// What a hold, its release and an order that comes up short cost: the events written, the bytes answered, and the engine's best
+/// time of many, since the machine has other things to do.
+fn cost(server: &Server) -> (u64, usize, Duration) {
+    let line = r#"{"product_id": 1, "quantity": 1}"#;
+    let too_much = json!({"product_id": 1, "quantity": 1_000_000}).to_string();
+    let records = server.engine.stats().journal.records;
+    let hold = server.post("/v1/reservations", line);
+    let released = server.delete(&format!("/v1/reservations/{}", hold.json["id"]));
+    let short = server.post("/v1/orders", too_much);
+    let answers = [&hold, &released, &short];
+    assert_eq!(answers.map(|answer| answer.status), [201, 204, 409]);
+    let written = server.engine.stats().journal.records - records;
+    let length = answers.map(|answer| answer.text.len()).iter().sum();
+
+    let lines = |quantity| vec![LineQuantity { product: ProductId(1), quantity }];
+    let request = PlaceHold {
+        source: Source::Shop(ShopId(1)),
+        owner: None,
+        scope: None,
+        customer: None,
+        lines: lines(1),
+        ttl_ms: 60_000,
+        partial: false,
+    };
+    let once = || {
+        let begun = Instant::now();
+        let hold = block_on(server.engine.reserve(request.clone())).unwrap();
+        block_on(server.engine.release_reservation(hold.id)).unwrap();
+        let short = PlaceOrder::new(ShopId(1), lines(1_000_000));
+        assert!(block_on(server.engine.place_order(short)).is_err());
+        begun.elapsed()
+    };
+    (written, length, (0..200).map(|_| once()).min().unwrap())
+}
+
+#[test]
+fn a_hot_product_does_not_slow_down_as_its_holds_grow() {
+    let server = Server::start();
+    server.product("1.00", 1_000_000);
+    let hold = |count: usize| {
+        let orders = vec![json!({"product_id": 1, "quantity": 1}); count];
+        server.post("/v1/orders/batch", json!({"orders": orders}).to_string()).is(200);
+    };
+    hold(10);
+    let (written, length, time) = cost(&server);
+    (0..10).for_each(|_| hold(1_000));
+    let (written_then, length_then, time_then) = cost(&server);
+    assert_eq!(written_then, written, "as much is written");
+    assert!(length_then < length + 64, "{length} bytes became {length_then}: ids have more digits");
+    assert!(time_then < time * 2, "{time:?} became {time_then:?} with a thousand times the holds");
 }
 
 #[test]

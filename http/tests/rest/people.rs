@@ -145,6 +145,9 @@ fn what_cannot_be_registered_is_named() {
     }
     assert!(server.engine.customers(0, 1, |_| true).is_empty());
     register(json!({ "username": "ann", "password": "é".repeat(128) })).is(201);
+    let longest = "x".repeat(64);
+    let made = register(json!({ "email": "long@example.com", "username": longest })).is(201);
+    assert_eq!(made["username"], longest);
     register(json!({ "email": "ANN@example.com" })).problem(409, "email_taken");
     let taken = json!({ "email": "ann2@example.com", "username": "ANN" });
     register(taken).problem(409, "username_taken");
