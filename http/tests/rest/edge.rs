@@ -184,6 +184,8 @@ fn one_of_everything() -> (Server, Vec<(&'static str, String)>) {
     server.post("/v1/warehouses", r#"{"name": "b"}"#).is(201);
     let moved = r#"{"product_id": 1, "from_warehouse_id": 1, "to_warehouse_id": 2, "quantity": 1}"#;
     server.post("/v1/warehouses/transfer", moved).is(201);
+    let found = r#"{"product_id": 1, "warehouse_id": 1, "delta": 1, "reason": "found"}"#;
+    server.post("/v1/stock/adjustments", found).is(201);
     server.post("/v1/api-keys", r#"{"name": "shop"}"#).is(201);
     let clerk = r#"{"username": "clerk", "role": "staff", "password": "correct horse"}"#;
     let clerk = server.post("/v1/accounts", clerk).is(201)["id"].to_string();
