@@ -6,7 +6,7 @@ LOG  := $(DATA).log
 # Whether `make up` serves this data now.
 IS_UP = [ -f $(PID) ] && kill -0 `cat $(PID)` 2>/dev/null
 CARGO ?= cargo
-BIN := target/release/stockade
+BIN := $(or $(CARGO_TARGET_DIR),target)/release/stockade
 # A trial asks nobody who he is, and serves this machine only. AUTH=jwt serves as `stockade serve` does by default.
 AUTH ?= none
 # Where `make up` listens: programs written for other shop systems look for 8000, 8001 and 8002.
