@@ -3,7 +3,10 @@
 use actix_web::web;
 use stockade_actors::{Engine, OpenError};
 
-use crate::passwords::{Password, fits};
+use crate::{
+    passwords::{Checked, Password, fits},
+    state::State,
+};
 
 /// Under which name the data directory keeps the password that the first start made up, with a line break behind it.
 pub const FIRST_PASSWORD: &str = "admin-password";
@@ -49,6 +52,19 @@ pub(crate) async fn was_changed(engine: &Engine, old: Password) {
             tracing::error!(%error, "the file with the first password is still there")
         }
         Err(error) => tracing::error!(%error, "the file with the first password is still there"),
+    }
+}
+
+/// The same when an admin has given somebody another password in place of the one with this hash, which nobody proved.
+pub(crate) async fn was_replaced(state: &State, hash: Option<Box<str>>) {
+    let engine = state.engine.clone();
+    // What cannot be read or compared now, the next start looks at again.
+    let Ok(Ok(Some(first))) = web::block(move || kept(&engine)).await else { return };
+    let first = Password(first);
+    if let Ok(Checked::Right | Checked::Outdated(_)) =
+        state.passwords.check(first.clone(), hash).await
+    {
+        was_changed(&state.engine, first).await;
     }
 }
 

@@ -131,6 +131,26 @@ fn the_file_with_the_password_goes_also_when_it_is_changed_offline() {
 }
 
 #[test]
+fn the_file_with_the_password_goes_also_when_an_admin_sets_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data/secrets/admin-password");
+    let server = Server::start_as(serve(folder.path(), &["--data-dir", "data"]));
+    let first = fs::read_to_string(&file).unwrap();
+    let token = sign_in(&server, "admin", first.trim_end()).unwrap();
+    let online = ["--url", &server.url, "--token", &token];
+    let user = |words: &[&str]| {
+        let mut user = command(folder.path(), &[&["user"], words, &online].concat());
+        user.env("STOCKADE_PASSWORD", "another password");
+        finish(user).succeeded();
+    };
+    user(&["create", "--username", "clerk", "--role", "staff"]);
+    user(&["set-password", "clerk"]);
+    assert!(file.exists(), "the admin has it still");
+    user(&["set-password", "admin"]);
+    assert!(!file.exists());
+}
+
+#[test]
 fn keys_are_found_beside_the_file_that_names_them() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("etc")).unwrap();

@@ -19,6 +19,7 @@ use crate::{
     etag::Expected,
     extract::Input,
     fields::{Patch, ReadOnly, not_null},
+    first_password,
     gate::{self, Body},
     openapi::{
         answers::{Changed, Conflict, IfMatch, Made, Many, Nothing, One, Paging},
@@ -231,6 +232,8 @@ pub(super) async fn change(
     let expected = Expected::of(req, body.version);
     let version = expected.version(now.version);
     let mut change = person(body.email, body.username, body.name);
+    let is_of_staff_password = body.password.is_some() && matches!(now.id, AccountId::Account(_));
+    let old = engine.personal(now).and_then(|person| person.password);
     let says_who = body.password.is_some() || is_another(engine, now, &change);
     let account = match role {
         // One request is one change, whole or not at all.
@@ -246,6 +249,9 @@ pub(super) async fn change(
         }
     };
     let account = account.map_err(refused(&expected))?;
+    if is_of_staff_password {
+        first_password::was_replaced(state, old).await;
+    }
     Ok(done(req, engine, &account))
 }
 

@@ -108,7 +108,6 @@ pub(crate) struct ReturnBody {
     lines: Vec<LineBody>,
     restock: Option<bool>,
     #[schema(value_type = Option<kinds::Text>)]
-    #[schema(value_type = Option<kinds::Text>)]
     reason: Option<String>,
     #[schema(value_type = Option<kinds::Version>)]
     version: Option<u32>,
